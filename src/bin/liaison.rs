@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use liaison::cli::args::{Cli, Command};
-use liaison::client::error::{ClientError, Exit, Side};
+use liaison::client::error::{ClientError, Family, Side};
 use liaison::client::reason::Here;
 use liaison::server::process;
 use liaison::{bench, cli, demo};
@@ -40,12 +40,12 @@ async fn run(typed: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             let said = format!("{why:#}");
-            failed(&ClientError::new(Side::Ours, Exit::Unexpected, Here::Demo, said), json)
+            failed(&ClientError::new(Side::Ours, Family::Unexpected, Here::Demo, said), json)
         }
     }
 }
 
 fn failed(error: &ClientError, json: bool) -> ExitCode {
     cli::Output::new(json, true).error(error);
-    ExitCode::from(error.exit as u8)
+    ExitCode::from(cli::exit_code(error.family))
 }

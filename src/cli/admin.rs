@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::read_public;
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
@@ -162,10 +163,7 @@ fn stands(before: &Member, next: &Statement) -> Result<bool, ClientError> {
     let is_same = (before.authority_keys(), before.threshold) == (keys, next.threshold);
     if !is_same && !before.authority.is_empty() {
         let stays = ClientError::from(Refusal::AuthorityStands(before.id.clone()));
-        return Err(stays.mended_by(
-            "give the authority's file that it was admitted with, or leave it to the State to say \
-             whose this one is",
-        ));
+        return Err(stays.mended_by(Mend::GiveItsAuthority));
     }
     let said = canonical::decode::<proto::Admission>(&before.payload).unwrap_or_default();
     Ok(is_same
@@ -193,7 +191,7 @@ fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<Str
 
 fn other_member(path: &Path, found: &str, wanted: &MemberId) -> ClientError {
     let sentence = format!("{} holds the keys of {found}, not of {wanted}", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence)
+    ClientError::new(Side::Ours, Family::Usage, Here::OtherMember, sentence)
 }
 
 const fn kind_of(kind: MemberKindArg) -> MemberKind {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::client::administration::{Proposed, What, draft};
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, changes, in_words};
-use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::{KeyError, Owner};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::keys::{KeyError, Owner, Role};
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -24,7 +25,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{self, ProposalState, ServiceKeyUse};
-use crate::words::when;
+use crate::words::{signers, when};
 
 use super::Context;
 use super::args::{
@@ -35,32 +36,14 @@ use super::fields::usage;
 use super::layout::{self, Lines};
 use super::statement::{agreed, newest, passed, told_published};
 
-/// What somebody is to the administration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum As {
-    Registrar,
-    Operator,
-    Auditor,
-}
+const ANY: [Role; 3] = [Role::Operator, Role::Registrar, Role::Auditor];
 
-impl As {
-    const ANY: [Self; 3] = [Self::Operator, Self::Registrar, Self::Auditor];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Registrar => "registrar",
-            Self::Operator => "operator",
-            Self::Auditor => "auditor",
-        }
-    }
-
-    const fn of(owner: &Owner) -> Option<Self> {
-        match owner {
-            Owner::Registrar(_) => Some(Self::Registrar),
-            Owner::Operator(_) => Some(Self::Operator),
-            Owner::Auditor(_) => Some(Self::Auditor),
-            Owner::Authority(_) | Owner::Keeper(_) | Owner::Seat(_) => None,
-        }
+const fn role_of(owner: &Owner) -> Option<Role> {
+    match owner {
+        Owner::Registrar(_) => Some(Role::Registrar),
+        Owner::Operator(_) => Some(Role::Operator),
+        Owner::Auditor(_) => Some(Role::Auditor),
+        Owner::Authority(_) | Owner::Keeper(_) | Owner::Seat(_) => None,
     }
 }
 
@@ -75,18 +58,18 @@ impl AdminArgs {
 
 /// The person of this home who may do this: the one named, or the only one of the first of these
 /// roles that is here.
-pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owner, ClientError> {
+pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[Role]) -> Result<Owner, ClientError> {
     let owners = ctx.office.home.keys().owners()?;
     let all = may.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
     if let Some(named) = args.named() {
-        return match As::of(&named).is_some_and(|role| may.contains(&role)) {
+        return match role_of(&named).is_some_and(|role| may.contains(&role)) {
             true => Ok(named),
             false => Err(usage(&format!("this is done as {all}, and {named} was named"))),
         };
     }
     for role in may {
         let found: Vec<&Owner> =
-            owners.iter().filter(|owner| As::of(owner) == Some(*role)).collect();
+            owners.iter().filter(|owner| role_of(owner) == Some(*role)).collect();
         match found[..] {
             [] => {}
             [only] => return Ok(only.clone()),
@@ -95,17 +78,17 @@ pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owne
                 let sentence = format!("several people's keys are in this home: {names}");
                 return Err(ClientError::new(
                     Side::Ours,
-                    Exit::Usage,
+                    Family::Usage,
                     Here::SeveralPeople,
                     sentence,
                 )
-                .mended_by(format!("name one with --{} ID", role.name())));
+                .mended_by(Mend::NamePerson(*role)));
             }
         }
     }
     let sentence = format!("no {all}'s keys are in the home {}", ctx.office.home.root().display());
-    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoPerson, sentence)
-        .mended_by("name the home that has them with --home or LIAISON_HOME"))
+    Err(ClientError::new(Side::Ours, Family::IdentityOrKey, Here::NoPerson, sentence)
+        .mended_by(Mend::NameHome))
 }
 
 /// A connection to the administration, and the copy of the directory, which its port does not bring
@@ -132,7 +115,7 @@ async fn synced(ctx: &Context, who: &Owner) -> Result<Replica, ClientError> {
 
 /// `liaison admin show`
 pub(super) async fn show(ctx: &Context, args: &AdminArgs) -> Result<(), ClientError> {
-    let who = person(ctx, args, &As::ANY)?;
+    let who = person(ctx, args, &ANY)?;
     let standing = reach(ctx, args, &who).await?.standing().await?;
     let object = json!({
         "version": standing.version,
@@ -170,7 +153,7 @@ pub(super) async fn show(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
 
 /// `liaison admin proposals`
 pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(), ClientError> {
-    let who = person(ctx, &args.admin, &As::ANY)?;
+    let who = person(ctx, &args.admin, &ANY)?;
     let replica = synced(ctx, &who).await?;
     let directory = replica.directory()?;
     let session = reach(ctx, &args.admin, &who).await?;
@@ -207,8 +190,8 @@ fn one(found: Vec<Proposed>, id: &str) -> Result<Proposed, ClientError> {
         (Some(_), _) => Err(usage(&format!("the ids of several proposals begin with {id}"))),
         (None, _) => {
             let sentence = format!("there is no proposal {id}");
-            Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownProposal, sentence)
-                .mended_by("liaison admin proposals --all"))
+            Err(ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownProposal, sentence)
+                .mended_by(Mend::ListProposals))
         }
     }
 }
@@ -238,8 +221,7 @@ fn waits(directory: &Directory, of: &Proposed) -> String {
     if left.is_empty() {
         return "nobody: liaison admin commit".to_owned();
     }
-    let each = left.into_iter().map(|(more, names)| format!("{more} of {}", names.join(", ")));
-    each.collect::<Vec<_>>().join("; and ")
+    signers(&left)
 }
 
 fn object(directory: &Directory, of: &Proposed) -> Value {
@@ -361,7 +343,7 @@ fn act_of(command: &ProposeCommand) -> Result<Act, ClientError> {
 }
 
 async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(), ClientError> {
-    let who = person(ctx, &args.admin, &[As::Operator])?;
+    let who = person(ctx, &args.admin, &[Role::Operator])?;
     let away = args.out.is_some();
     let replica = if away { ctx.office.replica()? } else { synced(ctx, &who).await? };
     let directory = replica.directory()?;
@@ -421,7 +403,7 @@ async fn propose_statement(
     if args.out.is_some() {
         return Err(usage("a statement is signed in its own file: liaison sign FILE"));
     }
-    let who = person(ctx, &args.admin, &[As::Registrar])?;
+    let who = person(ctx, &args.admin, &[Role::Registrar])?;
     let replica = synced(ctx, &who).await?;
     let directory = replica.directory()?;
     let mut lines = Lines::default();
@@ -464,8 +446,8 @@ pub(super) fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), Client
         return Ok(());
     }
     let sentence = "nobody agreed, and nothing was done";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAgreed, sentence)
-        .mended_by("read what it says, and add --yes"))
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotAgreed, sentence)
+        .mended_by(Mend::Agree))
 }
 
 /// Of a SHA-256 in hex.
@@ -482,18 +464,18 @@ struct Deciding {
 async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientError> {
     if args.yes && args.id.len() != ID_DIGITS {
         let sentence = "with --yes the whole id is given: another proposal may begin like it";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::WholeIdNeeded, sentence)
-            .mended_by(format!("liaison admin proposals {} shows it, with its id", args.id)));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::WholeIdNeeded, sentence)
+            .mended_by(Mend::WholeId(args.id.clone())));
     }
-    let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
+    let first = person(ctx, &args.admin, &[Role::Operator, Role::Registrar])?;
     let replica = synced(ctx, &first).await?;
     let session = reach(ctx, &args.admin, &first).await?;
     let directory = replica.directory()?;
     let found = session.proposals(directory, true, &args.id.to_ascii_lowercase()).await?;
     let of = one(found, &args.id)?;
     let role = match of.what {
-        What::Act(..) => As::Operator,
-        What::Statement(_) | What::Withheld(_) => As::Registrar,
+        What::Act(..) => Role::Operator,
+        What::Statement(_) | What::Withheld(_) => Role::Registrar,
     };
     let who = person(ctx, &args.admin, &[role])?;
     let (session, of) = if who == first {
@@ -514,17 +496,17 @@ fn is_not_overtaken(directory: &Directory, of: &Proposed) -> Result<(), ClientEr
         return Ok(());
     }
     let anew = match &of.what {
-        What::Act(act, ..) => format!("liaison admin propose {}", act.name()),
+        What::Act(act, ..) => Mend::AbortThenPropose(of.id(), act.clone()),
         What::Statement(bundle) | What::Withheld(bundle) => {
             let mut drafted = bundle.publications().iter();
-            let with = drafted.find_map(|of| Some(newest(directory, of.statement())?.1));
-            format!("draft it with {}, and propose that", with.unwrap_or("the same command"))
+            let draft = drafted.find_map(|of| Some(newest(directory, of.statement())?.1));
+            Mend::AbortThenDraft(of.id(), draft)
         }
     };
     let sentence = "another one was carried out first, and this one rests on what stood before: it \
                     is overtaken, for good";
-    Err(ClientError::new(Side::Ours, Exit::Stale, Here::ProposalOvertaken, sentence)
-        .mended_by(format!("liaison admin abort {}; if it is still wanted, {anew}", of.id())))
+    Err(ClientError::new(Side::Ours, Family::Stale, Here::ProposalOvertaken, sentence)
+        .mended_by(anew))
 }
 
 /// `liaison admin approve`
@@ -577,7 +559,7 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         if why.reason != Rule::BelowThreshold {
             return why;
         }
-        why.mended_by(format!("liaison admin approve {id}, by {}", waits(directory, &of)))
+        why.mended_by(Mend::ApproveBy(id.clone(), of.waits_for(directory)))
     })?;
     match done {
         Some(Done::LeafIndex(leaf)) => {
@@ -591,13 +573,13 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         }
         Some(Done::Failed(words)) => {
             let sentence = format!("it is used, and could not be carried out: {}", visible(&words));
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::ActFailed, sentence)
-                .mended_by("mend that on the service's machine, and propose it anew"))
+            Err(ClientError::new(Side::Theirs, Family::Unexpected, Here::ActFailed, sentence)
+                .mended_by(Mend::MendThenPropose))
         }
         None => {
             let sentence = "the service does not say what came of it";
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::NoOutcome, sentence)
-                .mended_by("liaison admin proposals --all"))
+            Err(ClientError::new(Side::Theirs, Family::Unexpected, Here::NoOutcome, sentence)
+                .mended_by(Mend::ListProposals))
         }
     }
 }
@@ -637,7 +619,7 @@ fn already(ctx: &Context, of: &Proposed, what: &str) {
 /// `liaison admin sessions`
 pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), ClientError> {
     if !args.drop.is_empty() || args.drop_all {
-        let who = person(ctx, &args.admin, &[As::Operator])?;
+        let who = person(ctx, &args.admin, &[Role::Operator])?;
         let what = match &args.drop[..] {
             [] => "all connections but those of the administration".to_owned(),
             some => {
@@ -651,7 +633,7 @@ pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), C
         ctx.out.data(&json!({ "dropped": dropped }), || format!("{dropped} were closed"));
         return Ok(());
     }
-    let who = person(ctx, &args.admin, &[As::Operator, As::Auditor])?;
+    let who = person(ctx, &args.admin, &[Role::Operator, Role::Auditor])?;
     let found = reach(ctx, &args.admin, &who).await?.sessions().await?;
     let rows: Vec<Value> = found
         .iter()
@@ -689,7 +671,7 @@ pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), C
 
 /// `liaison admin keys`
 pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientError> {
-    let who = person(ctx, args, &As::ANY)?;
+    let who = person(ctx, args, &ANY)?;
     let listed = reach(ctx, args, &who).await?.service_keys().await?;
     let word = |of: &v1::ServiceKey| match of.r#use() {
         ServiceKeyUse::Log => "log",
@@ -734,7 +716,7 @@ pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
 
 /// `liaison admin stage`
 pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientError> {
-    let who = person(ctx, &args.admin, &[As::Operator])?;
+    let who = person(ctx, &args.admin, &[Role::Operator])?;
     let (of, name, file, flag) = match args.of {
         ServiceKeyArg::Log => (ServiceKeyUse::Log, "log", "log.key", "--log-key"),
         ServiceKeyArg::Relay => (ServiceKeyUse::Relay, "relay", "relay.key", "--relay-key"),
@@ -784,7 +766,7 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     lines.line("proposal", hex::encode(before.id().as_bytes()));
     act_in_words(&mut lines, before.act(), before.proposal());
     ctx.out.say(lines.text());
-    let who = person(ctx, &AdminArgs::default(), &[As::Operator])?;
+    let who = person(ctx, &AdminArgs::default(), &[Role::Operator])?;
     let envelope = Envelope::parse(&publication.statement, limits::PROPOSAL_BYTES);
     let envelope = envelope.map_err(|why| usage(&why.to_string()))?;
     if args.dry_run {
@@ -824,12 +806,12 @@ mod tests {
         for (id, found) in [
             ("abce", Ok("abce03")),
             ("ABCD02", Ok("abcd02")),
-            ("abcd", Err(Exit::Usage)),
-            ("abc", Err(Exit::NotFound)),
-            ("abcf", Err(Exit::NotFound)),
+            ("abcd", Err(Family::Usage)),
+            ("abc", Err(Family::NotFound)),
+            ("abcf", Err(Family::NotFound)),
         ] {
             let one = one(desk.iter().map(|id| proposed(id)).collect(), id);
-            let one = one.map(|of| of.id()).map_err(|why| why.exit);
+            let one = one.map(|of| of.id()).map_err(|why| why.family);
             assert_eq!(one, found.map(str::to_owned), "{id}");
         }
     }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::administration::{Copy, verify as verified};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::keys::Role;
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::directory::Directory;
@@ -14,14 +16,14 @@ use crate::signed::proto::AuditRecord;
 use crate::words::when;
 
 use super::Context;
-use super::administer::{As, ask, person, reach};
+use super::administer::{ask, person, reach};
 use super::args::AuditArgs;
 use super::context::unusable;
 use super::layout::{self, Lines};
 
 /// `liaison admin audit`
 pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientError> {
-    let who = person(ctx, &args.admin, &[As::Auditor])?;
+    let who = person(ctx, &args.admin, &[Role::Auditor])?;
     let members = ctx.office.connect(Some(&who)).await?;
     let mut replica = ctx.office.replica()?;
     ctx.office.sync(&members, &mut replica).await?;
@@ -136,8 +138,8 @@ fn export(
             "{} is there already, and this trail does not go on from it: nothing was written",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::ExportOfOther, sentence)
-            .mended_by("--export another file, and compare the two"));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::ExportOfOther, sentence)
+            .mended_by(Mend::ExportElsewhere));
     }
     ctx.write_file(path, &text)?;
     ctx.out.say(format_args!(
@@ -160,15 +162,15 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
     let text = std::fs::read_to_string(path).map_err(|why| unusable(path, &why))?;
     let altered = |what: &str| {
         let sentence = format!("{}: {what}", path.display());
-        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
+        ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditAltered, sentence)
     };
     let (mut records, mut head) = (Vec::new(), None);
     for (line, number) in text.lines().zip(1..) {
         let no_line = || match number {
             1 => {
                 let sentence = format!("{} is no export of the audit trail", path.display());
-                ClientError::new(Side::Ours, Exit::Usage, Here::NotSuchAFile, sentence)
-                    .mended_by("liaison admin audit --export FILE writes one")
+                ClientError::new(Side::Ours, Family::Usage, Here::NotSuchAFile, sentence)
+                    .mended_by(Mend::Export)
             }
             _ => altered(&format!("line {number} is none of an export of the audit trail")),
         };

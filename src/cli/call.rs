@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
@@ -126,7 +126,7 @@ pub(super) fn script(own: &str, content: &proto::Content, drill: Option<&str>) -
 pub(super) fn partial(calls: &[ToCall]) -> ClientError {
     let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
     let sentence = format!("nothing was sent to {}: call", refusal::list(&contacts));
-    ClientError::new(Side::Ours, Exit::Partial, Here::ByTelephone, sentence)
+    ClientError::new(Side::Ours, Family::Partial, Here::ByTelephone, sentence)
 }
 
 /// Its own name and that of its member.

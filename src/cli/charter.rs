@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::client::armour::{self, Kind};
 use crate::client::charters::logged;
 use crate::client::draft::{Bundle, Changes, Composer, People, ServiceKeys, amended, in_words};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Role, read_person, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::hash::Digest;
@@ -40,7 +41,7 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
     let replica = match ctx.office.synced().await {
         Ok((_, replica)) => replica,
         // A service whose key is lost is reached by nobody before it has this charter.
-        Err(error) if args.draft.out.is_some() && error.exit == Exit::NotReachable => {
+        Err(error) if args.draft.out.is_some() && error.family == Family::NotReachable => {
             ctx.out.warn(format_args!("{error}: the charter is drafted on the copy of this home"));
             ctx.office.replica()?
         }
@@ -142,8 +143,8 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
         charters.map(|(identity, charter)| object(&identity, charter, leaf)).collect();
     if charters.is_empty() {
         let sentence = "the file holds statements, and no charter";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NoCharter, sentence)
-            .mended_by("liaison sign FILE --dry-run"));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::NoCharter, sentence)
+            .mended_by(Mend::ShowFile));
     }
     ctx.out.data(&json!({ "charters": charters }), || Lines::of(in_words(&bundle)).text());
     Ok(())

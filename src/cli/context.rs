@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::client::armour;
 use crate::client::connect::{Proxies, Tcp};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::home::Home;
 use crate::client::place::{self, FileError};
 use crate::client::reason::Here;
@@ -72,7 +72,7 @@ impl Context {
     ) -> Result<(), ClientError> {
         if error.is_of_writing() {
             self.out.note_disk(&error);
-        } else if error.exit != Exit::NotReachable {
+        } else if error.family != Family::NotReachable {
             return Err(error);
         }
         let Ok(mail) = Mail::here(&self.office) else { return Err(error) };
@@ -112,5 +112,5 @@ pub(super) fn cannot_use(why: FileError) -> ClientError {
 #[must_use]
 pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("{} cannot be used: {why}", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, Here::File, sentence)
+    ClientError::new(Side::Ours, Family::Usage, Here::File, sentence)
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::draft::{FacetContent, of_facet};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -43,7 +44,7 @@ pub(crate) async fn list(
     let directory = replica.directory()?;
     if let Some(unknown) = member.as_ref().filter(|id| directory.member(id).is_none()) {
         return Err(ClientError::from(Refusal::UnknownMember(unknown.clone()))
-            .mended_by("liaison directory list"));
+            .mended_by(Mend::ListDirectory));
     }
     let level = level.map(Level::from);
     let listed = directory.contacts().filter(|contact| {
@@ -217,7 +218,7 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
 }
 
 fn failed(sentence: &str) -> ClientError {
-    ClientError::new(Side::Ours, Exit::VerificationFailed, Here::OtherRoot, sentence)
+    ClientError::new(Side::Ours, Family::VerificationFailed, Here::OtherRoot, sentence)
 }
 
 /// The contact of an id, or the contacts of a member.
@@ -236,10 +237,10 @@ fn nobody(directory: &Directory, who: &str) -> ClientError {
     let sentence =
         format!("there is no {who} among the {contacts} contacts of {}", directory.name());
     let mend = match who.split('/').next() {
-        Some(first) if who.contains('/') => format!("liaison directory who {first}"),
-        _ => "liaison directory list".to_owned(),
+        Some(first) if who.contains('/') => Mend::LookUp(first.to_owned()),
+        _ => Mend::ListDirectory,
     };
-    ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownContact, sentence).mended_by(mend)
+    ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownContact, sentence).mended_by(mend)
 }
 
 /// A State is named by its two letters, which no other country's name stands for: de is in Sweden.

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::client::clocks::Clocks;
 use crate::client::connect::Leg;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed};
+use crate::client::mend::Mend;
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::protect::Kept;
@@ -61,7 +62,8 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
         let rows = checks.rows.iter();
-        let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), checks.said(row)]);
+        let rows =
+            rows.map(|row| vec![row.result.name().to_owned(), row.check.clone(), checks.said(row)]);
         layout::table(&header, rows)
     });
     checks.end()
@@ -73,15 +75,47 @@ struct Checks {
     failed: Option<ClientError>,
 }
 
+/// What a check found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Found {
+    #[default]
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl Found {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Serialize for Found {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
 #[derive(Clone, Default, Serialize)]
 struct Row {
-    result: &'static str,
+    result: Found,
     check: String,
     message: String,
     /// Of what failed, as in every error.
     side: Option<String>,
     reason: Option<Reason>,
-    mend: Option<String>,
+    #[serde(serialize_with = "in_words")]
+    mend: Option<Mend>,
+}
+
+fn in_words<S: Serializer>(mend: &Option<Mend>, to: S) -> Result<S::Ok, S::Error> {
+    mend.as_ref().map(words::to_do).serialize(to)
 }
 
 impl Row {
@@ -95,43 +129,43 @@ impl Row {
             said.push_str(&format!(" [{side}: {reason}]"));
         }
         if let Some(mend) = &self.mend {
-            said.push_str(&format!("\n  to mend it: {mend}"));
+            said.push_str(&format!("\n  to mend it: {}", words::to_do(mend)));
         }
         said
     }
 }
 
 impl Checks {
-    fn row(&mut self, result: &'static str, check: &str, message: impl Into<String>) {
+    fn row(&mut self, result: Found, check: &str, message: impl Into<String>) {
         let (check, message) = (check.to_owned(), message.into());
         self.rows.push(Row { result, check, message, ..Row::default() });
     }
 
     fn ok(&mut self, check: &str, message: impl Into<String>) {
-        self.row("ok", check, message);
+        self.row(Found::Ok, check, message);
     }
 
-    fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<String>) {
-        self.row("warning", check, message);
+    fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<Mend>) {
+        self.row(Found::Warning, check, message);
         if let Some(row) = self.rows.last_mut() {
             row.mend = mend;
         }
     }
 
     fn skip(&mut self, check: &str, message: impl Into<String>) {
-        self.row("skipped", check, message);
+        self.row(Found::Skipped, check, message);
     }
 
     fn fail(&mut self, check: &str, error: &ClientError) {
-        self.row("failed", check, &*error.sentence);
+        self.row(Found::Failed, check, &*error.sentence);
         if let Some(row) = self.rows.last_mut() {
             row.side = Some(error.side.to_string());
             row.reason = Some(error.reason.clone());
-            // This very command mends nothing.
-            let mend = error.mend.as_ref();
-            let is_this = mend.is_some_and(|mend| mend.contains("liaison doctor"));
-            row.mend =
-                mend.map(|mend| if is_this { standing::TELL.to_owned() } else { mend.clone() });
+            row.mend = error.mend.as_deref().cloned().map(|mend| match mend {
+                // This very command mends nothing.
+                Mend::Doctor | Mend::AgainThenDoctor => Mend::TellOperator,
+                mend => mend,
+            });
         }
         self.failed.get_or_insert_with(|| error.clone());
     }
@@ -147,7 +181,7 @@ impl Checks {
 
     /// The first failure says how the command ends; its object says the others, and every mend.
     fn end(self) -> Result<(), ClientError> {
-        let count = self.rows.iter().filter(|row| row.result == "failed").count();
+        let count = self.rows.iter().filter(|row| row.result == Found::Failed).count();
         let Some(mut error) = self.failed else { return Ok(()) };
         error.sentence = format!("{count} of {} checks failed: {error}", self.rows.len());
         error.mend = None;
@@ -161,13 +195,13 @@ fn home(ctx: &Context, checks: &mut Checks) {
     match std::fs::metadata(root) {
         Err(why) => {
             let sentence = format!("{shown} cannot be used: {why}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, Here::NoHome, sentence);
-            checks.fail("home", &error.mended_by("liaison join INVITATION"));
+            let error = ClientError::new(Side::Ours, Family::Usage, Here::NoHome, sentence);
+            checks.fail("home", &error.mended_by(Mend::Join));
         }
         Ok(about) => match others(&about) {
             Some(mode) => {
-                let mend = place::command_to_make_private(root).replace("600", "700");
-                checks.warn("home", format!("{shown} lets others in: {mode:o}"), Some(mend));
+                let mend = Some(Mend::MakeFolderPrivate(root.to_owned()));
+                checks.warn("home", format!("{shown} lets others in: {mode:o}"), mend);
             }
             None => match place::try_to_write(root) {
                 Ok(()) => checks.ok("home", shown),
@@ -205,11 +239,11 @@ fn keys(ctx: &Context, checks: &mut Checks) {
         Ok(all) if all.is_empty() => {
             let error = ClientError::new(
                 Side::Ours,
-                Exit::IdentityOrKey,
+                Family::IdentityOrKey,
                 Here::KeyMissing,
                 "this home has no private key",
             );
-            checks.fail("keys", &error.mended_by("liaison join INVITATION --as SEAT"));
+            checks.fail("keys", &error.mended_by(Mend::JoinAs));
         }
         Ok(all) => all.into_iter().for_each(|listed| key(checks, listed)),
     }
@@ -245,7 +279,7 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
             let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
             checks.ok("addresses", good.join(", "));
             for (path, why) in &addresses.bad {
-                let mend = format!("correct {}", path.display());
+                let mend = Mend::Correct(path.clone());
                 checks.warn("addresses", format!("{}: {why}", path.display()), Some(mend));
             }
         }
@@ -292,10 +326,9 @@ async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) 
         let sentence = "with a small first message, which nothing else here uses, TLS works: a box \
                         on the way judges a connection by its first segment, and a handshake safe \
                         against later computers fills more than one";
-        let (exit, reason) = (Exit::NotReachable, Here::FirstSegment);
-        let error = ClientError::new(Side::Network, exit, reason, sentence);
-        let mend = "ask who runs the network to let TLS handshakes of several segments through";
-        checks.fail("first segment", &error.mended_by(mend));
+        let (family, reason) = (Family::NotReachable, Here::FirstSegment);
+        let error = ClientError::new(Side::Network, family, reason, sentence);
+        checks.fail("first segment", &error.mended_by(Mend::LetSegmentsThrough));
     }
 }
 
@@ -342,7 +375,7 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
     }
     match Seen::of(ctx, &replica) {
         Ok(seen) if replica.is_stale(ctx.office.ambient().now()) => {
-            checks.warn("copy", format!("{}: stale", seen.line()), Some("liaison sync".to_owned()));
+            checks.warn("copy", format!("{}: stale", seen.line()), Some(Mend::Sync));
         }
         Ok(seen) => checks.ok("copy", seen.line()),
         Err(error) => {
@@ -427,8 +460,8 @@ async fn mailbox(
     match believed.and_then(|()| mail.due()) {
         Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
         Ok(due) => {
-            let mend = Some("liaison sent".to_owned());
-            checks.warn("outbox", format!("{} wait to be handed in", due.len()), mend);
+            let sentence = format!("{} wait to be handed in", due.len());
+            checks.warn("outbox", sentence, Some(Mend::Sent));
         }
         Err(error) => checks.fail("outbox", &error),
     }
@@ -492,7 +525,7 @@ enum First {
 async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     let request = mail.inbox.request(false)?;
     let mut first = None;
-    let enough = || ClientError::new(Side::Ours, Exit::Unexpected, Here::Enough, "enough");
+    let enough = || ClientError::new(Side::Ours, Family::Unexpected, Here::Enough, "enough");
     let came = follow::collect_once(session.connection().channel(), request, |event| {
         first = Some(match event {
             Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) => First::Item,
@@ -575,26 +608,26 @@ mod tests {
         let mut checks = Checks::default();
         checks.ok("a", "fine");
         assert!(checks.failed.is_none());
-        let failure = |exit| ClientError::new(Side::Network, exit, "X", "broken");
-        checks.fail("b", &failure(Exit::NotReachable).mended_by("do this"));
-        checks.fail("c", &failure(Exit::Stale));
+        let failure = |family| ClientError::new(Side::Network, family, "X", "broken");
+        checks.fail("b", &failure(Family::NotReachable).mended_by(Mend::Sync));
+        checks.fail("c", &failure(Family::Stale));
         // One check may be there several times, as that of a key.
         checks.ok("b", "fine");
-        assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: do this");
+        assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: liaison sync");
         let rows = serde_json::to_value(&checks.rows).unwrap();
         let told = |row: usize| {
             ["check", "result", "reason", "message", "mend"]
                 .map(|name| rows[row][name].as_str().unwrap_or("-"))
         };
         assert_eq!(told(0), ["a", "ok", "-", "fine", "-"]);
-        assert_eq!(told(1), ["b", "failed", "X", "broken", "do this"]);
+        assert_eq!(told(1), ["b", "failed", "X", "broken", "liaison sync"]);
         assert_eq!(told(3), ["b", "ok", "-", "fine", "-"]);
         assert_eq!(checks.said(&checks.rows[1]), checks.rows[1].said());
         let again = Row { check: "d".to_owned(), ..checks.rows[1].clone() };
         assert_eq!(checks.said(&again), "the same as b");
         let error = checks.end().unwrap_err();
         assert_eq!(error.mend, None);
-        assert_eq!(error.exit, Exit::NotReachable);
+        assert_eq!(error.family, Family::NotReachable);
         assert_eq!(error.sentence, "2 of 4 checks failed: broken");
         assert!(error.printed);
     }

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::client::charters::logged;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::message::text::visible;
@@ -64,12 +65,12 @@ pub(crate) async fn exposure(ctx: &Context, args: &ExposureArgs) -> Result<(), C
 /// Refuses what nothing could come of, before anything is asked for.
 fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     let wrong =
-        |exit, reason, sentence: String| ClientError::new(Side::Ours, exit, reason, sentence);
+        |family, reason, sentence: String| ClientError::new(Side::Ours, family, reason, sentence);
     let (now, seat, own) = (ctx.office.ambient().now(), &args.seat, ctx.office.seat()?);
     if args.since > now {
         let (since, now) = (words::when(args.since), words::when(now));
         let sentence = format!("{since} is still to come: it is {now} by this machine's clock");
-        return Err(wrong(Exit::Usage, Here::InTheFuture, sentence));
+        return Err(wrong(Family::Usage, Here::InTheFuture, sentence));
     }
     if own.contact() != seat.contact() {
         let sentence = format!(
@@ -77,9 +78,9 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
             seat.contact(),
             own.contact()
         );
-        return Err(wrong(Exit::Usage, Here::OtherContact, sentence).mended_by(
-            "give the command in a home of that contact, or name a seat of it with --as",
-        ));
+        return Err(
+            wrong(Family::Usage, Here::OtherContact, sentence).mended_by(Mend::OtherHomeOrSeat)
+        );
     }
     let replica = ctx.office.replica()?;
     let holder = Holder::Seat(seat.clone());
@@ -87,8 +88,8 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     let known = replica.directory()?.seal_keys(&contact).any(|key| key.holder == holder);
     known.then_some(()).ok_or_else(|| {
         let sentence = format!("no roster of {contact} has ever listed {seat}");
-        wrong(Exit::NotFound, Here::UnknownSeat, sentence)
-            .mended_by(format!("liaison sync, if it is new; liaison seat list {contact}"))
+        wrong(Family::NotFound, Here::UnknownSeat, sentence)
+            .mended_by(Mend::SyncOrListSeats(contact))
     })
 }
 
@@ -181,8 +182,8 @@ impl Exposure {
         if mail.inbox.head()?.is_none() && mail.inbox.last()? == 0 && mail.outbox.ids()?.is_empty()
         {
             let sentence = format!("nothing was ever collected or sent as {} here", mail.seat);
-            return Err(ClientError::new(Side::Ours, Exit::NotFound, Here::NoInbox, sentence)
-                .mended_by("liaison inbox list"));
+            return Err(ClientError::new(Side::Ours, Family::NotFound, Here::NoInbox, sentence)
+                .mended_by(Mend::Inbox));
         }
         let (seat, since) = (args.seat.clone(), args.since);
         let mut all =
@@ -339,9 +340,10 @@ async fn tell(
         ));
     }
     if !args.dry_run && open > 0 && !args.yes && !agreed(ctx, &format!("Send {open}? [y/N]")) {
-        let (exit, sentence) = (Exit::NeedsApproval, "nobody agreed, and nobody was told");
-        return Err(ClientError::new(Side::Ours, exit, Here::NotTold, sentence)
-            .mended_by("read what it says, and add --yes"));
+        let (family, sentence) = (Family::NeedsApproval, "nobody agreed, and nobody was told");
+        return Err(
+            ClientError::new(Side::Ours, family, Here::NotTold, sentence).mended_by(Mend::Agree)
+        );
     }
     let mut bar = Bar::new(&ctx.out);
     for (done, telling) in tellings.iter_mut().enumerate().filter(|_| !args.dry_run) {
@@ -373,8 +375,8 @@ fn stolen<'a>(replica: &'a Replica, exposure: &Exposure) -> Result<Vec<&'a Known
     }
     let sentence =
         format!("{seat} still opens what is sealed: whoever has it would read this, too");
-    Err(ClientError::new(Side::Ours, Exit::Refused, Here::SeatInForce, sentence)
-        .mended_by(format!("liaison seat revoke {seat} --reason compromised")))
+    Err(ClientError::new(Side::Ours, Family::Refused, Here::SeatInForce, sentence)
+        .mended_by(Mend::RevokeSeat(seat.clone())))
 }
 
 fn report(
@@ -395,9 +397,8 @@ fn report(
         Ok(())
     } else {
         let sentence = format!("not told yet: {}", not.join(", "));
-        Err(ClientError::new(Side::Network, Exit::Partial, Here::Partial, sentence).mended_by(
-            "give the command again: it tells those who were not; call those who cannot be told",
-        ))
+        Err(ClientError::new(Side::Network, Family::Partial, Here::Partial, sentence)
+            .mended_by(Mend::TellTheRest))
     };
     ctx.out.data_and_end(object, end, || match tellings {
         [] => "nobody else wrote what the seat could open".to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::client::draft::FacetContent;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::text::{self, visible};
 use crate::client::place;
 use crate::client::reason::Here;
@@ -225,7 +225,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, ClientError> {
 
 /// The command line asks for what cannot be.
 pub(super) fn usage(sentence: &str) -> ClientError {
-    ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
+    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
 }
 
 /// The level of a flag.
@@ -270,7 +270,7 @@ mod tests {
             ("a\u{2066}b", "the name holds U+2066, which no text may hold: give another"),
         ] {
             let error = drafted_as("the name", given).unwrap_err();
-            assert_eq!((error.exit, &error.sentence[..]), (Exit::Usage, said));
+            assert_eq!((error.family, &error.sentence[..]), (Family::Usage, said));
         }
     }
 

@@ -9,9 +9,10 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
@@ -63,8 +64,8 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             "{} is there already and holds another key, and nothing was written over",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
-            .mended_by("give the command in another folder, or move that file away"));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
+            .mended_by(Mend::OtherFolder));
     }
     ctx.write_file(&path, &public)?;
     let object = json!({ "directory": name.as_str(), "seat": seat.as_str(), "authority": path });
@@ -136,18 +137,18 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         let sentence = "the fingerprint is another than the one read to you: do not use this file";
         return Err(ClientError::new(
             Side::Ours,
-            Exit::VerificationFailed,
+            Family::VerificationFailed,
             Here::OtherFingerprint,
             sentence,
         )
-        .mended_by("call the registrars at a number you know, and ask for another invitation"));
+        .mended_by(Mend::AskForOtherInvitation));
     }
     if agreed(ctx, "Is this what the registrars read to you over the telephone? [y/N]") {
         return Ok(());
     }
     let sentence = "the fingerprint was not compared, and nothing was believed";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotCompared, sentence)
-        .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotCompared, sentence)
+        .mended_by(Mend::CompareFingerprint))
 }
 
 /// Without the spaces and hyphens that people see it with.
@@ -172,8 +173,8 @@ fn whole(given: &str) -> Result<String, ClientError> {
         "--fingerprint has {digits} digits{others}: a fingerprint has 60 digits, or 64 of 0 to 9 \
          and a to f; nothing was compared or believed"
     );
-    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FingerprintForm, sentence)
-        .mended_by("give one of its two lines, whole, in quotes: --fingerprint \"DIGITS\""))
+    Err(ClientError::new(Side::Ours, Family::Usage, Here::FingerprintForm, sentence)
+        .mended_by(Mend::WholeFingerprint))
 }
 
 /// Step two: sign record and roster, enrol, connect.
@@ -191,7 +192,7 @@ async fn admitted(
     let file = &file.proven(&ctx.office.connect(None).await?.succession().await?)?;
     if file.member().id != seat.member() {
         let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherMember, sentence));
     }
     let contact = seat.contact();
     let kept = kept_draft(ctx, &name, &contact);
@@ -230,11 +231,11 @@ fn first_statements(
         );
         return Err(ClientError::new(
             Side::Ours,
-            Exit::IdentityOrKey,
+            Family::IdentityOrKey,
             Here::OtherAuthority,
             sentence,
         )
-        .mended_by(format!("send {}.authority to the registrars", seat.member())));
+        .mended_by(Mend::SendAuthority(seat.member())));
     }
     let keeper = if args.fields.no_keeper {
         None
@@ -265,8 +266,8 @@ fn first_statements(
     let (has_record, has_roster) = standing(ctx, file, &contact);
     if has_roster || (has_record && args.record_only) {
         let sentence = format!("{contact} has joined already; its record stays as it is");
-        return Err(ClientError::new(Side::Ours, Exit::Refused, Here::JoinedAlready, sentence)
-            .mended_by(format!("liaison seat add {seat}, or liaison record draft {contact}")));
+        return Err(ClientError::new(Side::Ours, Family::Refused, Here::JoinedAlready, sentence)
+            .mended_by(Mend::AddSeatOrRecord(seat.clone())));
     }
     let mut statements = Vec::new();
     if !has_record {
@@ -289,14 +290,11 @@ fn first_statements(
         let sentence = format!("{found} of {needed} signatures of {of} are there");
         return Err(ClientError::new(
             Side::Ours,
-            Exit::NeedsApproval,
+            Family::NeedsApproval,
             Rule::BelowThreshold,
             sentence,
         )
-        .mended_by(format!(
-            "liaison sign {0}, by the others; then liaison publish {0}",
-            path.display()
-        )));
+        .mended_by(Mend::SignThenPublish(path)));
     }
     Ok(bundle)
 }
@@ -354,7 +352,7 @@ async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
 
 /// Says where a join stands, and goes on if it can.
 async fn resume(ctx: &Context) -> Result<(), ClientError> {
-    let name = ctx.office.name().map_err(|why| why.mended_by("liaison join INVITATION"))?;
+    let name = ctx.office.name().map_err(|why| why.mended_by(Mend::Join))?;
     let seat = named_seat(ctx)?;
     let kept = kept_draft(ctx, &name, &seat.contact());
     if let Ok(text) = ctx.read_file(&kept) {
@@ -366,8 +364,8 @@ async fn resume(ctx: &Context) -> Result<(), ClientError> {
         return connect(ctx, &seat).await;
     }
     let sentence = format!("{seat} waits for its admission file");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAdmitted, sentence)
-        .mended_by(format!("liaison join {}.admission --as {seat}", seat.member())))
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotAdmitted, sentence)
+        .mended_by(Mend::JoinAdmitted(seat)))
 }
 
 fn named_seat(ctx: &Context) -> Result<SeatId, ClientError> {
@@ -409,7 +407,7 @@ mod tests {
             ("DIGITS", "has 0 digits and 6 other characters:"),
         ] {
             let error = whole(given).unwrap_err();
-            assert_eq!((error.reason.code(), error.exit), ("FINGERPRINT_FORM", Exit::Usage));
+            assert_eq!((error.reason.code(), error.family), ("FINGERPRINT_FORM", Family::Usage));
             assert!(error.sentence.contains(found), "{error}");
         }
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::mend::Mend;
 use crate::client::protect::Kept;
 use crate::client::reason::Here;
 use crate::client::rotation::NextKept;
@@ -57,8 +58,8 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
-            .mended_by("add --name \"First Last\""));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
+            .mended_by(Mend::FullName));
     }
     // Before there are keys: what is refused is given again.
     let name = args.name.as_deref().filter(|_| person);
@@ -132,9 +133,9 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
             let warning = format!("The key of {owner} will lie in a file that is all one needs");
             if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
                 let sentence = "nobody agreed, and the key is kept as it was";
-                let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-                return Err(ClientError::new(side, exit, Here::NotConfirmed, sentence)
-                    .mended_by("add --yes, if that is meant"));
+                let (side, family) = (Side::Ours, Family::NeedsApproval);
+                return Err(ClientError::new(side, family, Here::NotConfirmed, sentence)
+                    .mended_by(Mend::AgreeIfMeant));
             }
             keys.unprotect(&owner, ctx.office.ambient())?;
         }

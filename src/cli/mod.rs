@@ -13,6 +13,7 @@ mod charter;
 mod context;
 mod directory;
 mod doctor;
+mod exit;
 mod exposure;
 mod fields;
 mod inbox;
@@ -39,12 +40,14 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::place;
 use crate::client::reason::Here;
 
 use context::cannot_use;
 pub use context::{Context, unusable};
+pub use exit::code as exit_code;
 pub use output::Output;
 
 use args::{Cli, Command, DirectoryCommand};
@@ -63,7 +66,7 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode>
         } else {
             let _ = why.print();
         }
-        ExitCode::from(if why.use_stderr() { Exit::Usage as u8 } else { 0 })
+        ExitCode::from(if why.use_stderr() { exit::code(Family::Usage) } else { 0 })
     })
 }
 
@@ -78,8 +81,7 @@ fn misused(why: &clap::Error) -> ClientError {
         }
         _ => words.join(" "),
     };
-    ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
-        .mended_by("add --help to see what it takes")
+    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence).mended_by(Mend::Help)
 }
 
 /// Runs one command, and says how it ended.
@@ -93,7 +95,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error);
-            ExitCode::from(error.exit as u8)
+            ExitCode::from(exit::code(error.family))
         }
     }
 }
@@ -143,7 +145,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         | Command::BenchFollowers
         | Command::DemoService { .. } => {
             let sentence = "this command belongs to the program, not to the library";
-            Err(ClientError::new(Side::Ours, Exit::Unexpected, Here::NotHere, sentence))
+            Err(ClientError::new(Side::Ours, Family::Unexpected, Here::NotHere, sentence))
         }
     }
 }
@@ -195,7 +197,7 @@ mod tests {
         ] {
             let error = misused(&Cli::try_parse_from(typed.split(' ')).unwrap_err());
             assert_eq!((error.reason.code(), &*error.sentence), ("USAGE", expected));
-            assert_eq!(error.exit, Exit::Usage);
+            assert_eq!(error.family, Family::Usage);
         }
     }
 

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::armour;
-use crate::client::error::{ClientError, Exit, Sending, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::Sending;
 use crate::client::keys::Owner;
+use crate::client::mend::Mend;
 use crate::client::message::body;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{Inside, InvalidContent, Writing};
@@ -67,7 +69,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         && mail.began_elsewhere(answered)?
     {
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
-        return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
+        return Err(ClientError::from(refusal).mended_by(Mend::LeaveOutReply));
     }
     let outside = outside(&mail, &args, &plan, answered.as_ref())?;
     if args.dry_run {
@@ -139,7 +141,7 @@ async fn start(
     let mut replica = ctx.office.replica()?;
     let session = if args.dry_run {
         let sentence = "a dry run does not connect";
-        Err(ClientError::new(Side::Ours, Exit::NotReachable, Here::DryRun, sentence))
+        Err(ClientError::new(Side::Ours, Family::NotReachable, Here::DryRun, sentence))
     } else {
         ctx.office.connect(Some(&Owner::Seat(ctx.office.seat()?))).await
     };
@@ -161,8 +163,8 @@ async fn start(
             Ok(_) => "the copy of the directory is stale".to_owned(),
             Err(why) => format!("the copy of the directory is stale, and {why}"),
         };
-        let error = ClientError::new(Side::Ours, Exit::Stale, Here::StaleCopy, sentence);
-        return Err(error.mended_by("liaison sync, or send all the same: --stale-directory"));
+        let error = ClientError::new(Side::Ours, Family::Stale, Here::StaleCopy, sentence);
+        return Err(error.mended_by(Mend::SyncOrStale));
     }
     let mail = Mail::open(&ctx.office, replica)?;
     Seen::of(ctx, &mail.replica)?.warn(ctx);
@@ -199,7 +201,7 @@ impl Plan {
         for id in contacts {
             directory.record(&id).map_err(|refusal| {
                 let word = id.member();
-                ClientError::from(refusal).mended_by(format!("liaison directory who {word}"))
+                ClientError::from(refusal).mended_by(Mend::LookUp(word.to_string()))
             })?;
             let Some(contact) = directory.contact(&id) else { continue };
             if let Some(warning) = expired(contact, now) {
@@ -207,9 +209,8 @@ impl Plan {
             }
             match without_seats(directory, &id) {
                 None => {
-                    level::has(directory, &id, args.level.into()).map_err(|why| {
-                        ClientError::from(why).mended_by("liaison notify ... --level LEVEL")
-                    })?;
+                    level::has(directory, &id, args.level.into())
+                        .map_err(|why| ClientError::from(why).mended_by(Mend::NotifyAtLevel))?;
                     let (name, seats) =
                         (call::name(directory, &id), directory.sealing_seats(&id).count());
                     to.push(To { contact: id, name, seats });
@@ -377,8 +378,8 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
                 "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
                 path.display()
             );
-            let error = ClientError::new(Side::Ours, Exit::Usage, Rule::TooLarge, sentence);
-            return Err(error.mended_by("send less, or several messages with --reply-to"));
+            let error = ClientError::new(Side::Ours, Family::Usage, Rule::TooLarge, sentence);
+            return Err(error.mended_by(Mend::SendLess));
         }
         Err(why) => return Err(cannot_use(why)),
     };
@@ -426,7 +427,7 @@ fn outside(
         let of = answered.addressing();
         if outside.drill.is_some() && outside.drill != of.drill {
             let sentence = "the mark of a drill is its thread's: an answer bears the same";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherDrill, sentence));
+            return Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherDrill, sentence));
         }
         outside.drill = of.drill.clone();
         outside.thread = Some(of.thread);
@@ -472,7 +473,7 @@ mod tests {
         let mut left = 15;
         assert_eq!(attachment(&path, &mut left).unwrap().len(), 10);
         let error = attachment(&path, &mut left).unwrap_err();
-        assert_eq!(error.exit, Exit::Usage);
+        assert_eq!(error.family, Family::Usage);
         assert!(error.sentence.contains("10 bytes"), "{error}");
         assert!(error.sentence.contains("5 bytes are left"), "{error}");
     }

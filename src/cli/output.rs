@@ -12,10 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Family};
 use crate::client::message::text::visible_block;
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::words;
+use crate::words::{self, to_do};
+
+use super::exit;
 
 /// How to print.
 #[derive(Clone, Debug)]
@@ -88,7 +90,7 @@ impl Output {
     /// What a command that reads would write, and cannot: said in one line, once, and in its object.
     pub fn not_kept(&self, what: &str, error: &ClientError) {
         if self.note_disk(error) {
-            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {mend}"));
+            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {}", to_do(mend)));
             let mend = mend.unwrap_or_default();
             self.warn(format_args!("{what}: {}{mend}", error.sentence));
         }
@@ -96,7 +98,8 @@ impl Output {
 
     /// Puts into the object that follows why nothing can be written here. Whether that is new.
     pub fn note_disk(&self, error: &ClientError) -> bool {
-        let (reason, sentence, mend) = (&error.reason, &error.sentence, &error.mend);
+        let (reason, sentence) = (&error.reason, &error.sentence);
+        let mend = error.mend.as_deref().map(to_do);
         let details = &error.details;
         let disk =
             json!({ "reason": reason, "sentence": sentence, "mend": mend, "details": details });
@@ -144,7 +147,7 @@ impl Output {
     /// An error: whose side, what, and the command that mends it. Where the
     /// data was printed before it, stdout has its one object.
     pub fn error(&self, error: &ClientError) {
-        if self.json && error.exit != Exit::Partial && !error.printed {
+        if self.json && error.family != Family::Partial && !error.printed {
             self.print(&json!({ "error": error_json(error) }).to_string());
         }
         self.put(&self.mark("31", "error: "), words::sentence(error));
@@ -201,9 +204,9 @@ fn error_json(error: &ClientError) -> Value {
         "side": error.side.to_string(),
         "reason": error.reason,
         "sentence": error.sentence,
-        "mend": error.mend,
+        "mend": error.mend.as_deref().map(to_do),
         "details": error.details,
-        "exit": error.exit as u8,
+        "exit": exit::code(error.family),
     })
 }
 
@@ -277,7 +280,7 @@ mod tests {
     fn what_ends_with_an_error_and_has_data_prints_one_object() {
         let (listener, mut printed) = unbounded_channel();
         let out = Output::new(true, true).told_to(listener);
-        let failed = ClientError::new(Side::Theirs, Exit::VerificationFailed, "WHY", "so it is");
+        let failed = ClientError::new(Side::Theirs, Family::VerificationFailed, "WHY", "so it is");
         let ended = out.data_and_end(json!({ "messages": [] }), Err(failed), String::new);
         out.error(&ended.unwrap_err());
         let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();
@@ -291,7 +294,7 @@ mod tests {
     fn what_could_not_be_kept_is_in_the_object_that_follows() {
         let (listener, mut printed) = unbounded_channel();
         let out = Output::new(true, true).told_to(listener);
-        let full = ClientError::new(Side::Ours, Exit::Unexpected, Here::DiskFull, "it is full");
+        let full = ClientError::new(Side::Ours, Family::Unexpected, Here::DiskFull, "it is full");
         out.hears(Note::NotKept(Unkept::Index, full));
         out.data(&json!({ "messages": [] }), String::new);
         let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();

@@ -1,6 +1,7 @@
 //! What is said of what points at none of the messages here, or at several.
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::office::pointer::{NotOne, Pointer};
@@ -9,14 +10,14 @@ use crate::office::pointer::{NotOne, Pointer};
 pub(super) fn not_one<T>(
     at: &Pointer,
     why: NotOne<T>,
-    mend: &str,
+    mend: Mend,
     name: impl Fn(&T) -> String,
 ) -> ClientError {
     let at = said(at);
     let error = match why {
         NotOne::Unknown => {
             let (reason, sentence) = (Rule::UnknownMessage, format!("no message here has {at}"));
-            ClientError::new(Side::Ours, Exit::NotFound, reason, sentence)
+            ClientError::new(Side::Ours, Family::NotFound, reason, sentence)
         }
         NotOne::Several(found) => {
             let count = found.len();
@@ -25,7 +26,7 @@ pub(super) fn not_one<T>(
             let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             let (reason, side) = (Here::SeveralMessages, Side::Ours);
             let sentence = format!("{count} messages here have {at}: {names}{rest}");
-            let mut error = ClientError::new(side, Exit::Usage, reason, sentence);
+            let mut error = ClientError::new(side, Family::Usage, reason, sentence);
             error.details.insert("messages".to_owned(), names);
             error
         }
@@ -53,15 +54,16 @@ mod tests {
         let said = |why| {
             let at: Pointer = "01\u{1b}".parse().unwrap();
             let name = |number: &u64| format!("number {number}");
-            let ClientError { exit, sentence, mend, .. } = not_one(&at, why, "mend", name);
-            assert_eq!(mend.as_deref(), Some("mend"));
-            (exit, sentence)
+            let error = not_one(&at, why, Mend::Inbox, name);
+            let ClientError { family, sentence, mend, .. } = error;
+            assert_eq!(mend.as_deref(), Some(&Mend::Inbox));
+            (family, sentence)
         };
         let several = |count| said(NotOne::Several((1..=count).collect()));
         let id = r"an id that begins with 01\u{1b}";
-        assert_eq!(said(NotOne::Unknown), (Exit::NotFound, format!("no message here has {id}")));
+        assert_eq!(said(NotOne::Unknown), (Family::NotFound, format!("no message here has {id}")));
         let two = format!("2 messages here have {id}: number 1, number 2");
-        assert_eq!(several(2), (Exit::Usage, two));
+        assert_eq!(several(2), (Family::Usage, two));
         assert!(several(10).1.ends_with("number 7, number 8 and 2 more"));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Owner, read_public};
 use crate::client::reason::Here;
 use crate::domain::ids::ContactId;
@@ -81,7 +81,7 @@ fn keeper_of(text: &str, contact: &ContactId) -> Result<proto::PublicKey, Client
         Some(key) if file.holder == contact.as_str() => Ok(key),
         _ => {
             let sentence = format!("the file holds the key of {}, not of {contact}", file.holder);
-            Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherContact, sentence))
+            Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherContact, sentence))
         }
     }
 }

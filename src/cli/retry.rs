@@ -6,7 +6,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
@@ -76,19 +77,18 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
         Some(only) if count == 1 => Ok(only),
         Some(_) => {
             let sentence = format!("{count} messages have ids that begin with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, Here::SeveralMessages, sentence);
-            Err(error.mended_by(MEND))
+            let error =
+                ClientError::new(Side::Ours, Family::Usage, Here::SeveralMessages, sentence);
+            Err(error.mended_by(Mend::Sent))
         }
         None => {
             let sentence = format!("no message here has an id that begins with {prefix}");
             let error =
-                ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence);
-            Err(error.mended_by(MEND))
+                ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence);
+            Err(error.mended_by(Mend::Sent))
         }
     }
 }
-
-const MEND: &str = "liaison sent";
 
 /// Why there is nothing to hand in again.
 fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientError> {
@@ -105,9 +105,9 @@ fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientE
             None => format!("{id} has expired: send it anew"),
         },
     };
-    let error = ClientError::new(Side::Ours, Exit::NotFound, Here::NothingToRetry, sentence);
+    let error = ClientError::new(Side::Ours, Family::NotFound, Here::NothingToRetry, sentence);
     // What was refused says there what helps it: this says that there is none.
-    Ok(if named.is_some() { error.mended_by("liaison sent") } else { error })
+    Ok(if named.is_some() { error.mended_by(Mend::Sent) } else { error })
 }
 
 /// A request that the relay refused, or one that waits, and that has not expired.

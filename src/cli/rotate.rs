@@ -10,8 +10,9 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
@@ -132,8 +133,13 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     if let Some(seat) = seats.iter().find(|seat| !here.contains(seat)) {
         let sentence =
             format!("{seat} has no keys in the home {}", ctx.office.home.root().display());
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyMissing, sentence)
-            .mended_by("liaison key list"));
+        return Err(ClientError::new(
+            Side::Ours,
+            Family::IdentityOrKey,
+            Here::KeyMissing,
+            sentence,
+        )
+        .mended_by(Mend::ListKeys));
     }
     let contact = match seats.first() {
         Some(first) => first.contact(),
@@ -142,8 +148,8 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     };
     if seats.iter().any(|seat| seat.contact() != contact) {
         let sentence = "seats of several contacts are here, and a roster is one contact's";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::SeveralContacts, sentence)
-            .mended_by("name the seats of one: liaison seat rotate SEAT..."));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::SeveralContacts, sentence)
+            .mended_by(Mend::SeatsOfOne));
     }
     Ok((contact, seats))
 }
@@ -165,13 +171,18 @@ fn changing(
             return Ok(waiting);
         }
         let sentence = format!("other new keys of {seat} wait to be listed: {}", words(&waiting));
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::RotationUnderWay, sentence)
-            .mended_by(format!("liaison seat rotate {seat}")));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::RotationUnderWay, sentence)
+            .mended_by(Mend::RotateSeat(seat.clone())));
     }
     let has = if is_safe(ctx, seat) { &[Purpose::SeatSeal][..] } else { &ALL };
     if let Some(none) = wanted.iter().find(|purpose| !has.contains(purpose)) {
         let sentence = format!("{seat} is a safe seat, and has no key {}", words(&[*none]));
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::KeyOfAnotherPurpose, sentence));
+        return Err(ClientError::new(
+            Side::Ours,
+            Family::Usage,
+            Here::KeyOfAnotherPurpose,
+            sentence,
+        ));
     }
     let wanted = if wanted.is_empty() { has.to_vec() } else { wanted };
     stands(replica, seat, (&wanted, has))?;
@@ -189,15 +200,15 @@ fn stands(
     let contact = directory.contact(&seat.contact());
     let roster = contact.and_then(|contact| contact.roster.as_ref());
     if !roster.is_some_and(|of| of.seats.iter().any(|listed| listed.name == seat.name())) {
-        return Err(no_such_seat(seat).mended_by(format!("liaison seat add {seat}")));
+        return Err(no_such_seat(seat).mended_by(Mend::EnterSeat(seat.clone())));
     }
     let stand = in_force(replica, &seat.contact())?.0;
     if wanted == has || stand.iter().any(|listed| listed.name == seat.name()) {
         return Ok(());
     }
     let sentence = format!("a key of {seat} has ended: it comes back with new ones, all of them");
-    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyRevoked, sentence)
-        .mended_by(format!("liaison seat rotate {seat}")))
+    Err(ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyRevoked, sentence)
+        .mended_by(Mend::RotateSeat(seat.clone())))
 }
 
 /// What would be done.

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Owner, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::domain::directory::key::KeyName;
@@ -210,7 +211,7 @@ fn public_of(text: &str, seat: &SeatId) -> Result<PublicKeys, ClientError> {
         return Ok(public);
     }
     let sentence = format!("the file holds the keys of {}, not of {seat}", public.holder);
-    Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherSeat, sentence))
+    Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherSeat, sentence))
 }
 
 async fn publish(
@@ -231,6 +232,6 @@ async fn publish(
 
 pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
     let sentence = format!("{seat} is not on its contact's roster");
-    ClientError::new(Side::Ours, Exit::NotFound, Here::UnknownSeat, sentence)
-        .mended_by("liaison seat list")
+    ClientError::new(Side::Ours, Family::NotFound, Here::UnknownSeat, sentence)
+        .mended_by(Mend::ListSeats)
 }

@@ -7,7 +7,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::places::Contradiction;
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::Stage;
@@ -66,7 +67,7 @@ fn show_one(ctx: &Context, page: &Page, prefix: &str) -> Result<(), ClientError>
     let at = Pointer::Id(prefix.trim().to_lowercase());
     let name = |sent: &&Sent| sent.header.addressing().id.to_string();
     let sent = page.at(&at);
-    let sent = sent.map_err(|why| not_one(&at, why, "liaison sent --offline", name))?;
+    let sent = sent.map_err(|why| not_one(&at, why, Mend::SentOffline, name))?;
     ctx.out.data_and_end(object(sent), ended(sent.fault()), || text(sent))
 }
 
@@ -91,7 +92,7 @@ fn show_all(ctx: &Context, page: &Page) -> Result<(), ClientError> {
     for sent in all {
         if let Some(mend) = mend(sent) {
             let id = words::short(sent.header.addressing().id, &ids);
-            ctx.out.say(format_args!("{id} was not accepted: {mend}"));
+            ctx.out.say(format_args!("{id} was not accepted: {}", words::to_do(&mend)));
         }
     }
     ended
@@ -102,7 +103,7 @@ fn show_all(ctx: &Context, page: &Page) -> Result<(), ClientError> {
 /// # Errors
 /// Exit 6.
 fn ended(fault: Option<Fault<'_>>) -> Result<(), ClientError> {
-    let failed = Exit::VerificationFailed;
+    let failed = Family::VerificationFailed;
     match fault {
         None => Ok(()),
         Some(Fault::TwoHistories(id, two)) => {
@@ -117,10 +118,7 @@ fn ended(fault: Option<Fault<'_>>) -> Result<(), ClientError> {
         Some(Fault::Contradiction(of)) => {
             let sentence = words::contradiction(of);
             let error = ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence);
-            Err(error.mended_by(
-                "telephone the operator of the service: if older data was put back there, liaisond mailbox \
-                 new-epoch ends it",
-            ))
+            Err(error.mended_by(Mend::EndHistory))
         }
         Some(Fault::NotHeld(why)) => Err(why.clone().into()),
     }
@@ -135,11 +133,11 @@ pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
 }
 
 /// What helps a message that was refused: it may go to others.
-fn mend(sent: &Sent) -> Option<String> {
+fn mend(sent: &Sent) -> Option<Mend> {
     let of = sent.header.addressing();
     let cannot = sent.cannot.as_ref()?.iter().map(|(contact, why)| (contact, *why));
     let mend = call::mend(of.id, &cannot.collect::<Vec<_>>(), of.recipients.len());
-    Some(mend.unwrap_or_else(|| format!("liaison sent retry {}, if that has changed", of.id)))
+    Some(mend.unwrap_or(Mend::RetryIfChanged(of.id)))
 }
 
 /// One word, which never blames; and that it has expired, if a contact may not have it.
@@ -235,7 +233,7 @@ fn text(sent: &Sent) -> String {
         _ => {}
     }
     if let Some(mend) = mend(sent) {
-        lines.line("mend", mend);
+        lines.line("mend", words::to_do(&mend));
     }
     if sent.state.lost {
         lines.line("lost", words::LOST_BY_SERVICE);
@@ -346,7 +344,7 @@ fn object(sent: &Sent) -> Value {
         "waits_since": waits.then_some(of.created),
         "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
         "refused": sent.refused,
-        "mend": mend(sent),
+        "mend": mend(sent).as_ref().map(words::to_do),
         "went_as": sent.went_as.map(|id| id.to_string()),
         "accepted": sent.accepted.as_ref().map(accepted_object),
         "unverified": unverified.collect::<Vec<_>>(),
@@ -626,8 +624,8 @@ mod tests {
             assert_eq!(json["unverified"][at]["why"], why.to_string());
         }
         let error = ended(sent.fault()).unwrap_err();
-        let failed = (Exit::VerificationFailed, "RECEIPT_NOT_VERIFIED");
-        assert_eq!((error.exit, error.reason.code()), failed);
+        let failed = (Family::VerificationFailed, "RECEIPT_NOT_VERIFIED");
+        assert_eq!((error.family, error.reason.code()), failed);
         assert_eq!(ended(message_of(&net).fault()), Ok(()));
     }
 

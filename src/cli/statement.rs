@@ -9,8 +9,9 @@ use serde_json::json;
 
 use crate::client::armour;
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Held, KeyError};
+use crate::client::mend::{Draft, Mend};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -44,8 +45,8 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &ids) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
-        return Err(ClientError::new(Side::Ours, Exit::Stale, Here::NoCopy, sentence)
-            .mended_by("liaison join INVITATION; liaison sync"));
+        return Err(ClientError::new(Side::Ours, Family::Stale, Here::NoCopy, sentence)
+            .mended_by(Mend::JoinThenSync));
     }
     show(ctx, &bundle, directory);
     if !is_judged(&bundle, directory) {
@@ -67,21 +68,21 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let none_counts = || {
         let why = before.iter().cloned().chain(unusable(ctx)).collect::<Vec<_>>();
         let sentence = format!("no key of this home counts here: {}", why.join("; "));
-        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoKeyCounts, sentence)
-            .mended_by("liaison key list")
+        ClientError::new(Side::Ours, Family::IdentityOrKey, Here::NoKeyCounts, sentence)
+            .mended_by(Mend::ListKeys)
     };
     if !counts && !signed && !hidden && !before.is_empty() {
         return Err(none_counts());
     }
     if (counts || hidden) && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
-        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+        let (side, family) = (Side::Ours, Family::NeedsApproval);
         return Err(ClientError::new(
             side,
-            exit,
+            family,
             Here::NotSigned,
             "nobody agreed, and nothing was signed",
         )
-        .mended_by("read what it says, and add --yes"));
+        .mended_by(Mend::Agree));
     }
     let added = add_signatures(ctx, &mut bundle, directory, &held)?;
     if added.is_empty() && !counts && !signed && !before.is_empty() {
@@ -186,7 +187,7 @@ pub(super) fn passed(
     let mut leaves = Vec::new();
     for publication in bundle.publications() {
         let statement = publication.statement();
-        let Some((newest, command)) = newest(directory, statement) else { continue };
+        let Some((newest, draft)) = newest(directory, statement) else { continue };
         let here = statement.targets().iter().find(|target| is_here(target, directory));
         let Some(version) = here.map(|target| target.version) else { continue };
         if version > newest.version {
@@ -195,40 +196,35 @@ pub(super) fn passed(
         let identity = Some(publication.envelope().digest());
         match replica.find(|entry| statement_of(entry) == identity)? {
             Some(leaf) => leaves.push(leaf),
-            None => return Err(superseded(version, newest, command)),
+            None => return Err(superseded(version, newest, draft)),
         }
     }
     Ok((leaves.len() == bundle.publications().len()).then_some(leaves))
 }
 
-fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
+fn superseded(version: u64, newest: Newest, draft: Draft) -> ClientError {
     let sentence = format!(
         "this draft is superseded: it is version {version}, and version {} is in force (entry {})",
         newest.version, newest.leaf
     );
-    ClientError::new(Side::Ours, Exit::Stale, Here::Superseded, sentence)
-        .mended_by(format!("draft it anew: {command}"))
+    ClientError::new(Side::Ours, Family::Stale, Here::Superseded, sentence)
+        .mended_by(Mend::DraftAnew(draft))
 }
 
-/// The newest statement of the same count, and the command that drafts the next one.
-pub(super) fn newest(
-    directory: &Directory,
-    statement: &Statement,
-) -> Option<(Newest, &'static str)> {
+/// The newest statement of the same count, and what the next one is drafted as.
+pub(super) fn newest(directory: &Directory, statement: &Statement) -> Option<(Newest, Draft)> {
     let contact = |id: &str| directory.contact(&id.parse().ok()?);
     let record = |id: &str| contact(id).map(|contact| contact.record_newest);
     Some(match statement {
-        Statement::Charter(_) => (directory.charter().newest, "liaison charter draft"),
+        Statement::Charter(_) => (directory.charter().newest, Draft::Charter),
         Statement::Admission(admission) => {
             let member = directory.member(&admission.member.parse().ok()?)?;
-            (member.newest, "liaison admin member admit")
+            (member.newest, Draft::Admission)
         }
-        Statement::AttestedRecord(said) => (record(&said.contact)?, "liaison admin member attest"),
-        Statement::Record(said) => (record(&said.contact)?, "liaison record draft"),
-        Statement::Withdrawal(said) => (record(&said.contact)?, "liaison record withdraw"),
-        Statement::Roster(said) => {
-            (contact(&said.contact)?.roster_newest?, "liaison seat add, or seat remove")
-        }
+        Statement::AttestedRecord(said) => (record(&said.contact)?, Draft::AttestedRecord),
+        Statement::Record(said) => (record(&said.contact)?, Draft::Record),
+        Statement::Withdrawal(said) => (record(&said.contact)?, Draft::Withdrawal),
+        Statement::Roster(said) => (contact(&said.contact)?.roster_newest?, Draft::Roster),
         Statement::Revocation(_) => return None,
         #[cfg(test)]
         Statement::Trial(_) => return None,
@@ -283,10 +279,9 @@ pub(super) async fn finish_if_agreed(
     }
     if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
         let sentence = "nobody agreed, and nothing was published";
-        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-        return Err(ClientError::new(side, exit, Here::NotPublished, sentence).mended_by(
-            "read what it says, and add --yes; or --out FILE, only to write the draft",
-        ));
+        let (side, family) = (Side::Ours, Family::NeedsApproval);
+        return Err(ClientError::new(side, family, Here::NotPublished, sentence)
+            .mended_by(Mend::AgreeOrWrite));
     }
     let leaves = hand_in(ctx, &bundle).await?;
     Ok(Finished::Published(leaves))
@@ -294,10 +289,9 @@ pub(super) async fn finish_if_agreed(
 
 /// Another draft may lie there, with signatures of others.
 fn there_already(path: &Path) -> ClientError {
-    let path = path.display();
-    let sentence = format!("{path} is there already, and nothing was written");
-    ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
-        .mended_by(format!("liaison sign {path}; or add --out FILE, which is written over"))
+    let sentence = format!("{} is there already, and nothing was written", path.display());
+    ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
+        .mended_by(Mend::SignOrWriteOver(path.to_owned()))
 }
 
 /// What came of a fresh draft.
@@ -338,7 +332,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     let mut replica = ctx.office.replica()?;
     match ctx.office.sync(&session, &mut replica).await {
         Ok(_) => {}
-        Err(why) if why.exit == Exit::IdentityOrKey => {
+        Err(why) if why.family == Family::IdentityOrKey => {
             ctx.out.warn("the service says so; this key may no longer look it up in the log");
             return Ok(leaves);
         }
@@ -349,8 +343,8 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
         if statement != Some(publication.envelope().digest()) {
             let sentence =
                 format!("the service said entry {leaf}, and the log holds another there");
-            let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
-            return Err(ClientError::new(side, exit, Here::NotInTheLog, sentence));
+            let (side, family) = (Side::Theirs, Family::VerificationFailed);
+            return Err(ClientError::new(side, family, Here::NotInTheLog, sentence));
         }
     }
     Ok(leaves)
@@ -377,9 +371,12 @@ fn logged(
 
 /// A statement waits in no outbox: what is refused only now, whose it is hands in again.
 fn not_now(why: ClientError, logged: &[u64]) -> ClientError {
-    let until = match why.reason.rule() {
-        Some(Rule::StorageFull | Rule::StorageReadOnly) => "once the service can write again",
-        Some(Rule::ClockInDoubt | Rule::IssuedInFuture) => "once the clocks are right",
+    let mend = match (why.reason.rule(), why.mend.as_deref()) {
+        (Some(Rule::StorageFull | Rule::StorageReadOnly), _) => Mend::AgainOnceWritten,
+        (Some(Rule::ClockInDoubt | Rule::IssuedInFuture), Some(Mend::SetClock)) => {
+            Mend::SetClockAndAgain
+        }
+        (Some(Rule::ClockInDoubt | Rule::IssuedInFuture), _) => Mend::AgainOnceClocksRight,
         _ => return why,
     };
     let published = match logged {
@@ -387,8 +384,6 @@ fn not_now(why: ClientError, logged: &[u64]) -> ClientError {
         some => format!("all that was published is {}", entries_of(some)),
     };
     let sentence = format!("{}; {published}", why.sentence);
-    let first = why.mend.as_deref().unwrap_or("tell the operator of the service");
-    let mend = format!("{first}; give the same command again {until}");
     ClientError { sentence, ..why }.mended_by(mend)
 }
 
@@ -560,8 +555,8 @@ pub(super) fn confirmed(ctx: &Context, name: &str, given: Option<&str>) -> Resul
         return Ok(());
     }
     let sentence = format!("{name} was not named, and nothing was done");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotConfirmed, sentence)
-        .mended_by(format!("add --yes {name}")))
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotConfirmed, sentence)
+        .mended_by(Mend::AgreeByName(name.to_owned())))
 }
 
 #[cfg(test)]
@@ -573,26 +568,22 @@ mod tests {
     fn what_is_refused_only_now_says_what_was_published_and_what_to_do_again() {
         let refused = |why: &Refusal| Answer::Refused(ClientError::from(why));
         let told = |answers| logged(answers, |why| why).unwrap_err();
-        let again = "tell the operator of the service; give the same command again once ";
-        for (why, until) in [
-            (Refusal::StorageFull, "the service can write again"),
-            (Refusal::StorageReadOnly, "the service can write again"),
-            (Refusal::ClockInDoubt, "the clocks are right"),
+        for (why, mend) in [
+            (Refusal::StorageFull, Mend::AgainOnceWritten),
+            (Refusal::StorageReadOnly, Mend::AgainOnceWritten),
+            (Refusal::ClockInDoubt, Mend::AgainOnceClocksRight),
         ] {
-            let mend = format!("{again}{until}");
             let whole = told(Err(ClientError::from(&why)));
             assert_eq!(whole.sentence, format!("{why}; nothing was published"));
-            assert_eq!((whole.side, whole.mend.as_ref()), (Side::Theirs, Some(&mend)));
+            assert_eq!((whole.side, whole.mend.as_deref()), (Side::Theirs, Some(&mend)));
             let part = told(Ok(vec![Answer::Logged(7), refused(&why)]));
             let published = format!("{why}; all that was published is entry 7 of the log");
-            assert_eq!((part.sentence, part.mend), (published, Some(mend)));
+            assert_eq!((part.sentence, part.mend.as_deref()), (published, Some(&mend)));
         }
         let future = Refusal::IssuedInFuture { issued: 2, at: 1 };
-        let own = |why: ClientError| why.mended_by("timedatectl set-ntp true");
-        let mend = logged(Ok(vec![refused(&future)]), own).unwrap_err().mend.unwrap();
-        let expected =
-            "timedatectl set-ntp true; give the same command again once the clocks are right";
-        assert_eq!(mend, expected);
+        let own = |why: ClientError| why.mended_by(Mend::SetClock);
+        let error = logged(Ok(vec![refused(&future)]), own).unwrap_err();
+        assert_eq!(error.mend.as_deref(), Some(&Mend::SetClockAndAgain));
         // The same again would be refused again.
         let never = Refusal::WrongPrevious;
         assert_eq!(told(Ok(vec![refused(&never)])), ClientError::from(&never));

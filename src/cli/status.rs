@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Family};
 use crate::client::keys::Owner;
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
@@ -84,9 +84,11 @@ fn copy(
 ) -> Result<Option<(Seen, Replica)>, ClientError> {
     let replica = match ctx.office.replica() {
         Ok(replica) => replica,
-        Err(error) if matches!(error.exit, Exit::NotFound | Exit::Usage) => {
+        Err(error) if matches!(error.family, Family::NotFound | Family::Usage) => {
             lines.line("directory", error.to_string());
-            warnings.extend(error.mend.map(|mend| format!("{}: {mend}", error.sentence)));
+            warnings.extend(
+                error.mend.map(|mend| format!("{}: {}", error.sentence, words::to_do(&mend))),
+            );
             return Ok(None);
         }
         Err(error) => return Err(error),
@@ -106,7 +108,7 @@ fn copy(
         }
         Err(error) => {
             lines.line("directory", format!("{}: {error}", ctx.office.name()?));
-            warnings.extend(ctx.office.not_synced(error).mend);
+            warnings.extend(words::mend(&ctx.office.not_synced(error)));
             Ok(None)
         }
     }
@@ -126,7 +128,9 @@ fn seat_of(
         Ok(_) => lines.line("seat", format!("{seat}: known to the directory")),
         Err(error) => {
             lines.line("seat", &*error.sentence);
-            warnings.extend(error.mend.map(|mend| format!("{seat} cannot be used: {mend}")));
+            warnings.extend(
+                error.mend.map(|mend| format!("{seat} cannot be used: {}", words::to_do(&mend))),
+            );
         }
     }
     let contact = directory.contact(&seat.contact());

@@ -30,9 +30,10 @@ use crate::wire::v1::{self, ProposalState};
 
 use super::call::{self, request_for, request_of};
 use super::draft::{Bundle, Publication};
-use super::error::{ClientError, Exit, Side};
+use super::error::{ClientError, Family, Side};
 use super::home::Home;
 use super::keys::KeyError;
+use super::mend::Mend;
 use super::message::text::visible;
 use super::place;
 use super::replica::tape;
@@ -163,26 +164,25 @@ impl Proposed {
     /// # Errors
     /// It was carried out, given up or overtaken, or is over.
     pub fn waits(&self) -> Result<(), ClientError> {
-        let anew = "propose it anew, if it is wanted: liaison admin propose";
         let (by, at) = (self.said.ended_by.clone(), self.said.ended_at);
         Err(match self.said.state() {
             ProposalState::Open => return Ok(()),
             ProposalState::CarriedOut => {
                 ClientError::from(Refusal::ProposalEnded { by, committed: true, at })
-                    .mended_by("nothing more is to be done; what undoes it is another proposal")
+                    .mended_by(Mend::ProposeOpposite)
             }
             ProposalState::Aborted => {
                 ClientError::from(Refusal::ProposalEnded { by, committed: false, at })
-                    .mended_by(anew)
+                    .mended_by(Mend::ProposeAnew)
             }
             ProposalState::Expired => {
                 ClientError::from(Refusal::ProposalExpired { at: self.said.expires })
-                    .mended_by(anew)
+                    .mended_by(Mend::ProposeAnew)
             }
             ProposalState::Overtaken | ProposalState::Unspecified => {
                 let sentence = "it does not wait: another charter or version came before it";
-                ClientError::new(Side::Ours, Exit::Refused, Here::ProposalOvertaken, sentence)
-                    .mended_by(anew)
+                ClientError::new(Side::Ours, Family::Refused, Here::ProposalOvertaken, sentence)
+                    .mended_by(Mend::ProposeAnew)
             }
         })
     }
@@ -204,14 +204,14 @@ impl Proposed {
             What::Withheld(_) => {
                 let sentence =
                     "the service withholds details of it, and nobody signs what he has not seen";
-                let refused = Exit::Refused;
+                let refused = Family::Refused;
                 return Err(ClientError::new(
                     Side::Theirs,
                     refused,
                     Here::DetailsWithheld,
                     sentence,
                 )
-                .mended_by("tell the operator of the service"));
+                .mended_by(Mend::TellOperator));
             }
         };
         let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
@@ -278,13 +278,13 @@ fn not_ours(why: Refusal) -> ClientError {
         return unreadable(&why);
     }
     let sentence = format!("the service shows a proposal for another directory: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalElsewhere, sentence)
-        .mended_by("sign nothing there, and tell the other registrars and operators")
+    ClientError::new(Side::Theirs, Family::VerificationFailed, Here::ProposalElsewhere, sentence)
+        .mended_by(Mend::SignNothing)
 }
 
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalUnreadable, sentence)
+    ClientError::new(Side::Theirs, Family::VerificationFailed, Here::ProposalUnreadable, sentence)
 }
 
 /// The answer to a call of the administration.
@@ -293,10 +293,8 @@ async fn answered<T>(
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
     let answer = call::answered(what, call).await;
-    answer.map_err(|why| call::of_other_port(why, what, "members", MEND))
+    answer.map_err(|why| call::of_other_port(why, what, "members", Mend::NameAdminPort))
 }
-
-const MEND: &str = "give the port of the administration: --address HOST:PORT, usually the next one";
 
 impl Session {
     fn admin(&self) -> AdminServiceClient<Channel> {
@@ -530,7 +528,7 @@ impl Copy {
         if !complete && page.records.is_empty() {
             let sentence =
                 "the service shows fewer records of the audit trail than its head counts";
-            let failed = Exit::VerificationFailed;
+            let failed = Family::VerificationFailed;
             return Err(ClientError::new(Side::Theirs, failed, Here::AuditIncomplete, sentence));
         }
         // Nothing is kept that no head vouches for.
@@ -557,10 +555,8 @@ impl Copy {
             kept.display(),
             beside.display()
         );
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditWentBack, sentence).mended_by(
-            "show both files to the registrars; if they know that older data was put back: liaison \
-             admin audit --anew",
-        )
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditWentBack, sentence)
+            .mended_by(Mend::ShowBothHeads)
     }
 
     /// The head that is kept, and the one that contradicts it, as the relay signed them.
@@ -619,7 +615,7 @@ pub fn verify(
 ) -> Result<(u64, proto::AuditHead), ClientError> {
     let failed = |why: &dyn std::fmt::Display| {
         let sentence = format!("this is not the audit trail that the relay signed: {why}");
-        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
+        ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditAltered, sentence)
     };
     let mut trail = Trail::empty(directory.genesis());
     for record in records {
@@ -640,7 +636,7 @@ pub fn verify(
 fn verified_head(directory: &Directory, bytes: &[u8]) -> Result<proto::AuditHead, ClientError> {
     let failed = |why: &str| {
         let sentence = format!("the head of the audit trail is not the relay's: {why}");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditHead, sentence)
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditHead, sentence)
     };
     let envelope = Envelope::parse(bytes, limits::HEADER_BYTES);
     let envelope = envelope.map_err(|why| failed(&why.to_string()))?;
@@ -675,8 +671,8 @@ fn relay_key<'a>(directory: &'a Directory, id: &KeyId, size: u64) -> Option<&'a 
 fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let path = folder.join(RECORDS);
     let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
-    ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditCopyAltered, sentence)
-        .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
+    ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditCopyAltered, sentence)
+        .mended_by(Mend::FetchTrailAnew)
 }
 
 const RECORDS: &str = "audit";
@@ -737,8 +733,8 @@ mod tests {
         ] {
             let refused = read(&elsewhere).unwrap_err();
             assert_eq!(
-                (refused.reason.code(), refused.exit),
-                ("PROPOSAL_ELSEWHERE", Exit::VerificationFailed)
+                (refused.reason.code(), refused.family),
+                ("PROPOSAL_ELSEWHERE", Family::VerificationFailed)
             );
         }
         let nowhere = read(&act(&directory, |of| of.directory = None)).unwrap_err();

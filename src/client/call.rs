@@ -12,7 +12,8 @@ use tonic::{Request, Response, Status};
 use crate::client::reason::{Here, Rule};
 use crate::domain::limits;
 
-use super::error::{ClientError, Exit, Side};
+use super::error::{ClientError, Family, Side};
+use super::mend::Mend;
 
 /// A request with its deadline, which its size puts off.
 pub fn request_of<M: prost::Message>(message: M) -> Request<M> {
@@ -40,7 +41,7 @@ pub async fn answered<T>(
 }
 
 /// What a port says to calls of the other one. Behind TLS nobody answers in the service's place.
-pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: &str) -> ClientError {
+pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: Mend) -> ClientError {
     if why.reason != Here::Unimplemented {
         return why;
     }
@@ -48,7 +49,7 @@ pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: &str) -> C
         "what answered does not know {what}: this is the port of {other}, or a service that is \
          older than this program"
     );
-    ClientError::new(Side::Ours, Exit::Usage, Here::OtherPort, sentence).mended_by(mend)
+    ClientError::new(Side::Ours, Family::Usage, Here::OtherPort, sentence).mended_by(mend)
 }
 
 /// The same within another time.
@@ -63,7 +64,7 @@ pub async fn within<T>(
     let slow = |_| {
         let seconds = deadline.as_secs();
         let sentence = format!("the service did not answer {what} within {seconds} s");
-        ClientError::new(Side::Network, Exit::NotReachable, Here::Deadline, sentence)
+        ClientError::new(Side::Network, Family::NotReachable, Here::Deadline, sentence)
     };
     Ok(timeout(deadline, call).await.map_err(slow)??.into_inner())
 }

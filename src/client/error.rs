@@ -1,7 +1,7 @@
 //! Everything that can go wrong on the client's side, in one form for people and for scripts.
 //!
-//! In scope: whose fault it is, a stable reason, a sentence, the command that mends it, the exit
-//! code. Out of scope: how it is printed (`cli`). Invariant: every error of this module's
+//! In scope: whose fault it is, of which family, a stable reason, a sentence, what mends it.
+//! Out of scope: how it is printed, and how a process ends with it (`cli`). Invariant: every error of this module's
 //! neighbours becomes a [`ClientError`] here and nowhere else.
 
 use std::collections::BTreeMap;
@@ -22,10 +22,12 @@ use crate::wire::{details, status, v1};
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy, Leg};
 use super::draft::DraftError;
+use super::fate::Fate;
 use super::format::{self, WrongFormat};
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
+use super::mend::Mend;
 use super::message::compose::ComposeError;
 use super::message::content::InvalidContent;
 use super::message::open::NotOpened;
@@ -61,22 +63,21 @@ impl fmt::Display for Side {
     }
 }
 
-/// The exit codes of `liaison`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
+/// What all errors have in common with which the same is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is its own word")]
-pub enum Exit {
-    Unexpected = 1,
-    Usage = 2,
-    NotReachable = 3,
-    Refused = 4,
-    IdentityOrKey = 5,
-    VerificationFailed = 6,
-    Stale = 7,
-    NotFound = 8,
-    Partial = 9,
-    NeedsApproval = 10,
-    UpdateMe = 11,
+pub enum Family {
+    Unexpected,
+    Usage,
+    NotReachable,
+    Refused,
+    IdentityOrKey,
+    VerificationFailed,
+    Stale,
+    NotFound,
+    Partial,
+    NeedsApproval,
+    UpdateMe,
 }
 
 /// What went wrong, for people and for scripts.
@@ -89,40 +90,16 @@ pub struct ClientError {
     pub reason: Reason,
     /// What was expected, what was found.
     pub sentence: String,
-    /// The command that mends it, if one does.
-    pub mend: Option<String>,
+    /// What mends it, if something does.
+    pub mend: Option<Box<Mend>>,
     /// What a script may want to read besides.
     pub details: BTreeMap<String, String>,
-    /// How the process ends.
-    pub exit: Exit,
+    /// Of which family.
+    pub family: Family,
     /// Whether the command has printed its object already, and this is only how it ends.
     pub printed: bool,
     /// What became of what was to be sent, if something was.
     pub fate: Option<Fate>,
-}
-
-/// What became of what was to be sent and was not accepted, or whose receipt was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
-    Waits(MessageId, Sending),
-    /// It was refused for good, and waits no longer.
-    GivenUp(MessageId),
-    /// The same of what waited for another command.
-    WaitedInVain(MessageId),
-    /// The relay has it, and its receipt could not be kept or checked.
-    WithoutReceipt(MessageId),
-    /// It could not be kept, and so was not sealed.
-    NotKept(Sending),
-}
-
-/// What somebody sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sending {
-    /// A message.
-    Message,
-    /// That he acknowledges one.
-    Acknowledgement,
 }
 
 impl ClientError {
@@ -130,19 +107,19 @@ impl ClientError {
     #[must_use]
     pub fn new(
         side: Side,
-        exit: Exit,
+        family: Family,
         reason: impl Into<Reason>,
         sentence: impl fmt::Display,
     ) -> Self {
         let (reason, sentence) = (reason.into(), sentence.to_string());
         let details = BTreeMap::new();
-        Self { side, reason, sentence, mend: None, details, exit, printed: false, fate: None }
+        Self { side, reason, sentence, mend: None, details, family, printed: false, fate: None }
     }
 
-    /// The same, with the command that mends it.
+    /// The same, with what mends it.
     #[must_use]
-    pub fn mended_by(self, command: impl Into<String>) -> Self {
-        Self { mend: Some(command.into()), ..self }
+    pub fn mended_by(self, mend: Mend) -> Self {
+        Self { mend: Some(Box::new(mend)), ..self }
     }
 
     /// The same, of a command that has printed its object.
@@ -156,27 +133,27 @@ impl ClientError {
     pub fn cannot_begin(why: &io::Error) -> Self {
         let sentence = format!("this program cannot begin: {why}");
         let reason = if is_too_many(why) { Here::OpenFiles } else { Here::CannotBegin };
-        let found = Self::new(Side::Ours, Exit::Unexpected, reason, sentence);
-        if is_too_many(why) { found.mended_by(MORE_FILES) } else { found }
+        let found = Self::new(Side::Ours, Family::Unexpected, reason, sentence);
+        if is_too_many(why) { found.mended_by(Mend::MoreFiles) } else { found }
     }
 
     /// The directory has newer rules than this program.
     #[must_use]
     pub fn update_me(frozen: &Frozen) -> Self {
         let sentence = format!("the directory stands still here: {frozen}");
-        let mut found = Self::new(Side::Ours, Exit::UpdateMe, Here::UpdateMe, sentence);
+        let mut found = Self::new(Side::Ours, Family::UpdateMe, Here::UpdateMe, sentence);
         found.details.insert("rules".to_owned(), frozen.rules.to_string());
         found.details.insert("leaf".to_owned(), frozen.leaf.to_string());
-        found.mended_by(UPDATE)
+        found.mended_by(Mend::Update)
     }
 
     /// What the service answered about one statement.
     #[must_use]
     pub fn refused(refused: v1::RefusedStatement) -> Self {
         let reason = Reason::read(&refused.reason);
-        let (exit, side) = judged(&reason);
+        let (family, side) = judged(&reason);
         let details = refused.details.into_iter().collect();
-        Self { details, ..Self::new(side, exit, reason, refused.sentence) }.with_usual_mend()
+        Self { details, ..Self::new(side, family, reason, refused.sentence) }.with_usual_mend()
     }
 
     /// Whether the same may succeed later, and nobody here has to do anything for it: the network is
@@ -184,7 +161,7 @@ impl ClientError {
     #[must_use]
     pub fn passes(&self) -> bool {
         self.side == Side::Network
-            || self.exit == Exit::NotReachable
+            || self.family == Family::NotReachable
             || self.details.contains_key(RETRY_IN)
             || self.reason.rule().is_some_and(|rule| PASSING.contains(&rule))
             || self.reason.here().is_some_and(|here| OF_A_SERVER.contains(&here))
@@ -230,18 +207,34 @@ impl ClientError {
         }
     }
 
+    /// What is to be done, also about what became of what was to be sent.
+    #[must_use]
+    pub fn what_mends(&self) -> Option<Mend> {
+        let mend = self.mend.as_deref().cloned();
+        match self.fate {
+            Some(Fate::Waits(_, what)) => Some(match mend {
+                Some(mend) if self.family == Family::NotReachable => {
+                    Mend::InAWhile(what, Box::new(mend))
+                }
+                Some(mend) => mend,
+                None => Mend::of_what_waits(what),
+            }),
+            Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
+                Some(mend.unwrap_or(Mend::RetryIfChanged(id)))
+            }
+            Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
+        }
+    }
+
     fn with_usual_mend(self) -> Self {
         let Some(rule) = self.reason.rule() else { return self };
         let mend = match rule {
-            Rule::StaleDirectory | Rule::ViewAhead | Rule::WrongVersion => "liaison sync",
-            Rule::BelowThreshold => "liaison sign FILE",
-            Rule::NotEntitled => {
-                "liaison sign FILE with a key that decides for it; if that is done, ask the \
-                 registrars whether it is admitted"
-            }
-            Rule::NotPermitted | Rule::Certificate | Rule::KeyNotInForce => "liaison doctor",
-            Rule::UnknownKey => "liaison key list",
-            Rule::StoreDamaged => "tell the operator of the service",
+            Rule::StaleDirectory | Rule::ViewAhead | Rule::WrongVersion => Mend::Sync,
+            Rule::BelowThreshold => Mend::Sign,
+            Rule::NotEntitled => Mend::SignOrAskRegistrars,
+            Rule::NotPermitted | Rule::Certificate | Rule::KeyNotInForce => Mend::Doctor,
+            Rule::UnknownKey => Mend::ListKeys,
+            Rule::StoreDamaged => Mend::TellOperator,
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -251,9 +244,9 @@ impl ClientError {
 impl From<&Refusal> for ClientError {
     fn from(refusal: &Refusal) -> Self {
         let reason = refusal.reason().into();
-        let (exit, side) = judged(&reason);
+        let (family, side) = judged(&reason);
         let details = details::of(refusal).into_iter().collect();
-        Self { details, ..Self::new(side, exit, reason, refusal) }.with_usual_mend()
+        Self { details, ..Self::new(side, family, reason, refusal) }.with_usual_mend()
     }
 }
 
@@ -264,19 +257,19 @@ impl From<Refusal> for ClientError {
 }
 
 /// Refusals are the fault of who asked, or of who cannot have a message; keys and things that are not there
-/// have their own codes.
-fn judged(reason: &Reason) -> (Exit, Side) {
-    let Some(rule) = reason.rule() else { return (Exit::Refused, Side::Ours) };
-    let exit = match rule {
-        Rule::Certificate | Rule::NotPermitted | Rule::KeyNotInForce => Exit::IdentityOrKey,
+/// have their own families.
+fn judged(reason: &Reason) -> (Family, Side) {
+    let Some(rule) = reason.rule() else { return (Family::Refused, Side::Ours) };
+    let family = match rule {
+        Rule::Certificate | Rule::NotPermitted | Rule::KeyNotInForce => Family::IdentityOrKey,
         Rule::UnknownMember
         | Rule::UnknownContact
         | Rule::UnknownMessage
-        | Rule::MessageExpired => Exit::NotFound,
-        Rule::StaleDirectory => Exit::Stale,
-        Rule::BelowThreshold | Rule::NotEntitled => Exit::NeedsApproval,
-        Rule::Internal => Exit::Unexpected,
-        _ => Exit::Refused,
+        | Rule::MessageExpired => Family::NotFound,
+        Rule::StaleDirectory => Family::Stale,
+        Rule::BelowThreshold | Rule::NotEntitled => Family::NeedsApproval,
+        Rule::Internal => Family::Unexpected,
+        _ => Family::Refused,
     };
     let side = match rule {
         Rule::MailboxShare | Rule::RecipientWithoutSeats | Rule::RecipientListed => Side::Recipient,
@@ -289,7 +282,7 @@ fn judged(reason: &Reason) -> (Exit, Side) {
         | Rule::ClockInDoubt => Side::Theirs,
         _ => Side::Ours,
     };
-    (exit, side)
+    (family, side)
 }
 
 impl From<Status> for ClientError {
@@ -299,11 +292,11 @@ impl From<Status> for ClientError {
         }
         if let Some(reason) = status::reason(&status) {
             let reason = Reason::read(&reason);
-            let (exit, side) = judged(&reason);
+            let (family, side) = judged(&reason);
             let retry_in = status::retry_in(&status);
             let retry_in = retry_in.map(|wait| (RETRY_IN.to_owned(), wait.as_secs().to_string()));
             let details = status::all_details(&status).into_iter().chain(retry_in).collect();
-            let error = Self::new(side, exit, reason, status.message());
+            let error = Self::new(side, family, reason, status.message());
             return Self { details, ..error }.with_usual_mend();
         }
         of_other_status(&status)
@@ -330,97 +323,81 @@ fn of_other_status(status: &Status) -> ClientError {
             (Here::Unavailable, format!("something on the way answered for the service: {message}"))
         }
     };
-    ClientError::new(Side::Network, Exit::NotReachable, reason, sentence)
-        .mended_by("give the command again; if it stays so, liaison doctor")
+    ClientError::new(Side::Network, Family::NotReachable, reason, sentence)
+        .mended_by(Mend::AgainThenDoctor)
 }
 
 impl From<ConnectError> for ClientError {
     fn from(error: ConnectError) -> Self {
-        let (side, exit, reason) = match &error {
-            ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, Here::BadAddress),
+        let (side, family, reason) = match &error {
+            ConnectError::BadAddress(_) => (Side::Ours, Family::Usage, Here::BadAddress),
             ConnectError::Tcp { source, .. } | ConnectError::Lookup { source, .. }
                 if is_too_many(source) =>
             {
-                let (exit, said) = (Exit::Unexpected, with_sources(&error));
-                return Self::new(Side::Ours, exit, Here::OpenFiles, said).mended_by(MORE_FILES);
+                let (family, said) = (Family::Unexpected, with_sources(&error));
+                return Self::new(Side::Ours, family, Here::OpenFiles, said)
+                    .mended_by(Mend::MoreFiles);
             }
-            ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, Here::NameLookup),
-            ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, Here::NoConnection),
-            ConnectError::NoProxy { .. } => (Side::Network, Exit::NotReachable, Here::NoProxy),
+            ConnectError::Lookup { .. } => (Side::Network, Family::NotReachable, Here::NameLookup),
+            ConnectError::Tcp { .. } => (Side::Network, Family::NotReachable, Here::NoConnection),
+            ConnectError::NoProxy { .. } => (Side::Network, Family::NotReachable, Here::NoProxy),
             ConnectError::ProxyRefused { .. } => {
-                (Side::Network, Exit::NotReachable, Here::ProxyRefused)
+                (Side::Network, Family::NotReachable, Here::ProxyRefused)
             }
             ConnectError::ProxyGarbled { .. } => {
-                (Side::Network, Exit::NotReachable, Here::ProxyGarbled)
+                (Side::Network, Family::NotReachable, Here::ProxyGarbled)
             }
-            ConnectError::Intercepted { address, .. } => {
-                let (failed, reason) = (Exit::VerificationFailed, Here::TlsIntercepted);
-                let mend = format!("ask who runs the proxy to let {address} through unopened");
-                return Self::new(Side::Network, failed, reason, &error).mended_by(mend);
+            ConnectError::Intercepted { .. } => {
+                let (failed, reason) = (Family::VerificationFailed, Here::TlsIntercepted);
+                let found = Self::new(Side::Network, failed, reason, &error);
+                return found.mended_by(mend_of_the_way(&error));
             }
             ConnectError::Handshake { source: Broken::NoPlace, .. } => {
-                (Side::Network, Exit::NotReachable, Here::NoPlace)
+                (Side::Network, Family::NotReachable, Here::NoPlace)
             }
             ConnectError::Server { source, .. } => return of_server(&error, source),
             ConnectError::Tls { .. } | ConnectError::Handshake { source: Broken::Closed, .. } => {
-                (Side::Network, Exit::NotReachable, Here::Tls)
+                (Side::Network, Family::NotReachable, Here::Tls)
             }
-            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, Here::TlsRefused),
-            ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, Here::NotHttp2),
+            ConnectError::Handshake { .. } => {
+                (Side::Network, Family::NotReachable, Here::TlsRefused)
+            }
+            ConnectError::NotHttp2 { .. } => (Side::Theirs, Family::NotReachable, Here::NotHttp2),
             ConnectError::TimedOut { leg, .. } => {
-                let (exit, reason) = (Exit::NotReachable, Here::TimedOut);
-                let mut found = Self::new(Side::Network, exit, reason, &error);
+                let (family, reason) = (Family::NotReachable, Here::TimedOut);
+                let mut found = Self::new(Side::Network, family, reason, &error);
                 found.details.insert("leg".to_owned(), leg.name().to_owned());
                 return found.mended_by(mend_of_the_way(&error));
             }
         };
-        let found = Self::new(side, exit, reason, with_sources(&error));
+        let found = Self::new(side, family, reason, with_sources(&error));
         found.mended_by(mend_of_the_way(&error))
     }
 }
 
 /// Whom to ask about the leg that failed.
-fn mend_of_the_way(error: &ConnectError) -> String {
-    let network = |address| {
-        format!(
-            "try again in a while, and from another network: if it works there, ask who runs this \
-             one to let TLS to {address} through unopened; if not, tell the operator of the service"
-        )
-    };
+fn mend_of_the_way(error: &ConnectError) -> Mend {
     match error {
-        ConnectError::BadAddress(_) => {
-            "correct it in config.toml, or join again with a newer invitation".to_owned()
-        }
-        // What nobody answers any more may stand elsewhere.
+        ConnectError::BadAddress(_) => Mend::CorrectAddresses,
         ConnectError::Lookup { .. }
         | ConnectError::Tcp { .. }
-        | ConnectError::TimedOut { leg: Leg::Tcp, .. } => {
-            "see whether anything else can be reached from here; if so, ask the service's operator whether it has moved, and for a new invitation \
-             (liaisond invitation); then liaison join INVITATION"
-                .to_owned()
-        }
-        ConnectError::NoProxy { proxy, .. } => format!(
-            "see whether HTTPS_PROXY names the proxy of this network, or unset it if there is none; \
-             if it does, ask who runs {proxy}"
-        ),
-        ConnectError::ProxyRefused { proxy, status: 407 } => {
-            format!("HTTPS_PROXY=http://USER:PASSWORD@{proxy}")
-        }
+        | ConnectError::TimedOut { leg: Leg::Tcp, .. } => Mend::AskWhetherItMoved,
+        ConnectError::NoProxy { proxy, .. } => Mend::OtherProxy(proxy.clone()),
+        ConnectError::ProxyRefused { proxy, status: 407 } => Mend::ProxyPassword(proxy.clone()),
         ConnectError::ProxyRefused { proxy, .. }
         | ConnectError::ProxyGarbled { proxy, .. }
-        | ConnectError::TimedOut { leg: Leg::Proxy, address: proxy, .. } => format!(
-            "see whether HTTPS_PROXY names the proxy of this network; if it does, ask who runs \
-             {proxy} to let the service through"
-        ),
-        ConnectError::Handshake { source: Broken::NoPlace, .. } => {
-            "give the command again in a while".to_owned()
+        | ConnectError::TimedOut { leg: Leg::Proxy, address: proxy, .. } => {
+            Mend::AskProxy(proxy.clone())
         }
-        ConnectError::Intercepted { address, .. }
-        | ConnectError::Server { address, .. }
+        ConnectError::Handshake { source: Broken::NoPlace, .. } => Mend::AgainLater,
+        ConnectError::Intercepted { address, .. } => Mend::LetThroughUnopened(address.clone()),
+        ConnectError::Server { address, .. }
         | ConnectError::Handshake { address, .. }
         | ConnectError::Tls { address, .. }
         | ConnectError::NotHttp2 { address }
-        | ConnectError::TimedOut { leg: Leg::Tls, address, .. } => network(address),
+        | ConnectError::TimedOut { leg: Leg::Tls, address, .. } => {
+            Mend::OtherNetwork(address.clone())
+        }
     }
 }
 
@@ -435,16 +412,11 @@ fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
         ServerFault::BadSignature => (Side::Theirs, Here::ServerBadSignature),
         ServerFault::Unusable(_) => (Side::Theirs, Here::ServerUnusable),
     };
-    let found = ClientError::new(side, Exit::VerificationFailed, reason, with_sources(error));
+    let found = ClientError::new(side, Family::VerificationFailed, reason, with_sources(error));
     match fault {
-        ServerFault::UnknownIssuer { .. } => found.mended_by(
-            "ask who runs the network whether a gateway opens TLS, and to let this address through \
-             unopened; if none does, tell the operator of the service",
-        ),
-        ServerFault::Expired | ServerFault::NotYetValid => found.mended_by(
-            "look at this machine's clock; if it is right, tell the operator of the service",
-        ),
-        _ => found.mended_by("tell the operator of the service"),
+        ServerFault::UnknownIssuer { .. } => found.mended_by(Mend::AskWhoOpensTls),
+        ServerFault::Expired | ServerFault::NotYetValid => found.mended_by(Mend::LookAtClock),
+        _ => found.mended_by(Mend::TellOperator),
     }
 }
 
@@ -495,16 +467,15 @@ impl From<&FileError> for ClientError {
         let new = Self::new;
         match error {
             FileError::ReadableByOthers { path, .. } => {
-                let mend = place::command_to_make_private(path);
-                new(Side::Ours, Exit::IdentityOrKey, Here::KeyReadableByOthers, error)
-                    .mended_by(mend)
+                new(Side::Ours, Family::IdentityOrKey, Here::KeyReadableByOthers, error)
+                    .mended_by(Mend::MakePrivate(path.clone()))
             }
-            FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, Here::FileTooLarge, error),
-            FileError::Damaged(_) => new(Side::Ours, Exit::Unexpected, Here::Damaged, error),
-            FileError::Held { .. } => new(Side::Ours, Exit::Refused, Here::HomeBusy, error)
-                .mended_by("give the command again when that program has ended"),
+            FileError::TooLarge { .. } => new(Side::Ours, Family::Usage, Here::FileTooLarge, error),
+            FileError::Damaged(_) => new(Side::Ours, Family::Unexpected, Here::Damaged, error),
+            FileError::Held { .. } => new(Side::Ours, Family::Refused, Here::HomeBusy, error)
+                .mended_by(Mend::AgainWhenFree),
             FileError::Io { .. } if error.is_absent() => {
-                new(Side::Ours, Exit::NotFound, Here::NoSuchFile, error)
+                new(Side::Ours, Family::NotFound, Here::NoSuchFile, error)
             }
             FileError::Io { path, source, .. } => of_disk(error, path, source),
         }
@@ -514,36 +485,32 @@ impl From<&FileError> for ClientError {
 /// The system let nothing be done to a file.
 fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
     let home = format::home_of(path);
-    let folder = home.or(path.parent()).unwrap_or(path).display().to_string();
+    let folder = home.or(path.parent()).unwrap_or(path).to_owned();
     let new = |reason, sentence: String| {
-        let mut found = ClientError::new(Side::Ours, Exit::Unexpected, reason, sentence);
-        found.details.insert("folder".to_owned(), folder.clone());
+        let mut found = ClientError::new(Side::Ours, Family::Unexpected, reason, sentence);
+        found.details.insert("folder".to_owned(), folder.display().to_string());
         found
     };
     match why.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             new(Here::DiskFull, format!("the disk is full: {error}"))
-                .mended_by(format!("make room on the disk of {folder}, and give the command again"))
+                .mended_by(Mend::MakeRoom(folder.clone()))
         }
-        io::ErrorKind::ReadOnlyFilesystem => new(
-            Here::ReadOnly,
-            format!("the disk cannot be written: {error}"),
-        )
-        .mended_by(format!(
-            "make the disk of {folder} writable, or copy the folder to another one and name that \
-                 with --home"
-        )),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            new(Here::ReadOnly, format!("the disk cannot be written: {error}"))
+                .mended_by(Mend::MakeWritable(folder.clone()))
+        }
         io::ErrorKind::PermissionDenied => match place::keeps_out(path) {
             None => new(Here::NotYours, error.to_string()),
             Some(KeptOut { at, owner, user, mode }) => {
-                let (at, folder) = (at.display(), &folder);
+                let at = at.display();
                 let (sentence, mend) = if owner == user {
                     let said =
                         format!("{error}: {at} lets its own user not do that (mode {mode:04o})");
-                    (said, format!("chmod -R u+rwX {folder}"))
+                    (said, Mend::LetOwnerWrite(folder.clone()))
                 } else {
                     let said = format!("{error}: {at} belongs to {owner}, and this is {user}");
-                    (said, format!("sudo chown -R {user} {folder}"))
+                    (said, Mend::TakeOver { user, folder: folder.clone() })
                 };
                 let found = new(Here::NotYours, sentence);
                 // Elsewhere it may be right as it is.
@@ -552,7 +519,7 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
                 found
             }
         },
-        _ if is_too_many(why) => new(Here::OpenFiles, error.to_string()).mended_by(MORE_FILES),
+        _ if is_too_many(why) => new(Here::OpenFiles, error.to_string()).mended_by(Mend::MoreFiles),
         _ => new(Here::File, error.to_string()),
     }
 }
@@ -562,14 +529,12 @@ fn is_too_many(why: &io::Error) -> bool {
     cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
 }
 
-const MORE_FILES: &str = "allow more open files (ulimit -n 256), and give the command again";
-
 impl From<KeyError> for ClientError {
     fn from(error: KeyError) -> Self {
         let reason = match &error {
             KeyError::Format(format) => return format.into(),
             KeyError::File(file) => {
-                return Self { exit: Exit::IdentityOrKey, ..Self::from(file) };
+                return Self { family: Family::IdentityOrKey, ..Self::from(file) };
             }
             KeyError::Missing { .. } => Here::KeyMissing,
             KeyError::Exists { .. } => Here::KeyExists,
@@ -596,26 +561,20 @@ impl From<KeyError> for ClientError {
             KeyError::NextInFile { .. } => Here::KeyKeptLessWell,
             KeyError::OfSeat(_) => Here::KeyOfSeat,
         };
-        let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
+        let found = Self::new(Side::Ours, Family::IdentityOrKey, reason, &error);
         match &error {
-            KeyError::Missing { .. } => found.mended_by("liaison key list"),
-            KeyError::Exists { .. } => {
-                found.mended_by("liaison key list shows them; others need another name, or --home")
+            KeyError::Missing { .. } => found.mended_by(Mend::ListKeys),
+            KeyError::Exists { .. } => found.mended_by(Mend::OtherNameForKeys),
+            KeyError::Certificate { path } => found.mended_by(Mend::Remove(path.clone())),
+            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => {
+                found.mended_by(Mend::OnTerminal)
             }
-            KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
-            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => found.mended_by(
-                "give the command on a terminal, where it asks: what opens a key is never taken \
-                 from flags, the environment or a pipe",
-            ),
-            KeyError::Twice { pointer, .. } => found.mended_by(format!(
-                "liaison key protect --token MODULE again, if that was cut off: it ends what it \
-                 began; else look which of them is yours, and move the other away: {}",
-                pointer.display()
-            )),
-            KeyError::NextInFile { contact } => found.mended_by(format!(
-                "add --plain; then liaison key protect --keeper {contact} --token MODULE, once the \
-                 directory lists it"
-            )),
+            KeyError::Twice { pointer, .. } => {
+                found.mended_by(Mend::EndProtecting(pointer.clone()))
+            }
+            KeyError::NextInFile { contact } => {
+                found.mended_by(Mend::KeeperInFile(contact.clone()))
+            }
             KeyError::Token(why) => match of_token(why) {
                 Some(mend) => found.mended_by(mend),
                 None => found,
@@ -629,21 +588,21 @@ impl From<CannotSign> for ClientError {
     fn from(error: CannotSign) -> Self {
         match error {
             CannotSign::NoRandomness => {
-                Self::new(Side::Ours, Exit::Unexpected, Here::NoRandomness, error)
+                Self::new(Side::Ours, Family::Unexpected, Here::NoRandomness, error)
             }
             CannotSign::Kept { reason, .. } => {
-                Self::new(Side::Ours, Exit::IdentityOrKey, Reason::read(reason), error)
+                Self::new(Side::Ours, Family::IdentityOrKey, Reason::read(reason), error)
             }
         }
     }
 }
 
 /// What to do about a token.
-fn of_token(why: &TokenError) -> Option<&'static str> {
+const fn of_token(why: &TokenError) -> Option<Mend> {
     match why {
-        TokenError::Gone(_) => Some("put the token in, and see liaison key list"),
-        TokenError::Several { .. } => Some("name one with --token-label"),
-        TokenError::PinLocked(_) => Some("unlock it with its own tool, and its PUK or SO PIN"),
+        TokenError::Gone(_) => Some(Mend::PutTokenIn),
+        TokenError::Several { .. } => Some(Mend::NameToken),
+        TokenError::PinLocked(_) => Some(Mend::UnlockToken),
         TokenError::PinWrong { .. }
         | TokenError::Cannot { .. }
         | TokenError::Failed { .. }
@@ -652,11 +611,10 @@ fn of_token(why: &TokenError) -> Option<&'static str> {
 }
 
 fn not_pem(error: &KeyError, path: &Path, why: &InvalidArmour) -> ClientError {
-    let found = ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyNotPkcs8, error);
+    let found = ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyNotPkcs8, error);
     match why {
         InvalidArmour::Other { found: other, .. } if other.contains("PRIVATE KEY") => {
-            let path = path.display();
-            found.mended_by(format!("openssl pkcs8 -topk8 -nocrypt -in {path} -out {path}.new"))
+            found.mended_by(Mend::ToPkcs8(path.to_owned()))
         }
         _ => found,
     }
@@ -664,29 +622,25 @@ fn not_pem(error: &KeyError, path: &Path, why: &InvalidArmour) -> ClientError {
 
 impl From<HomeError> for ClientError {
     fn from(error: HomeError) -> Self {
-        let new = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
+        let new = |family, reason| Self::new(Side::Ours, family, reason, &error);
         match error {
             HomeError::Format(format) => (&format).into(),
             HomeError::File(file) => file.into(),
             HomeError::Invitation(invitation) => invitation.into(),
-            HomeError::NoPlace => new(Exit::Usage, Here::NoHome),
-            HomeError::Config { .. } => new(Exit::Usage, Here::Config),
-            HomeError::NoFolder(_) => new(Exit::Usage, Here::NoHome).mended_by(
-                "name the home that is there with --home or LIAISON_HOME; if there is none, \
-                 liaison join INVITATION makes it",
-            ),
-            HomeError::NoDirectory(_) => new(Exit::NotFound, Here::NotJoined).mended_by(
-                "name the home that has one with --home or LIAISON_HOME; if there is none, \
-                 liaison join INVITATION",
-            ),
-            HomeError::NotJoined(_) => {
-                new(Exit::NotFound, Here::NotJoined).mended_by("liaison join INVITATION")
+            HomeError::NoPlace => new(Family::Usage, Here::NoHome),
+            HomeError::Config { .. } => new(Family::Usage, Here::Config),
+            HomeError::NoFolder(_) => {
+                new(Family::Usage, Here::NoHome).mended_by(Mend::NameHomeOrJoin)
             }
+            HomeError::NoDirectory(_) => {
+                new(Family::NotFound, Here::NotJoined).mended_by(Mend::NameHomeOrJoin)
+            }
+            HomeError::NotJoined(_) => new(Family::NotFound, Here::NotJoined).mended_by(Mend::Join),
             HomeError::SeveralDirectories(_) => {
-                new(Exit::Usage, Here::SeveralDirectories).mended_by("liaison --directory NAME ...")
+                new(Family::Usage, Here::SeveralDirectories).mended_by(Mend::NameDirectory)
             }
             HomeError::OtherGenesis(_) => {
-                Self::new(Side::Ours, Exit::VerificationFailed, Rule::OtherGenesis, &error)
+                Self::new(Side::Ours, Family::VerificationFailed, Rule::OtherGenesis, &error)
             }
         }
     }
@@ -694,39 +648,41 @@ impl From<HomeError> for ClientError {
 
 impl From<InvalidArmour> for ClientError {
     fn from(error: InvalidArmour) -> Self {
-        let (exit, reason, mend) = match &error {
-            InvalidArmour::Old(kind) => (Exit::Usage, Here::OldFormat.into(), Some(kind.made_by())),
-            InvalidArmour::Newer { .. } => (Exit::UpdateMe, Here::UpdateMe.into(), Some(UPDATE)),
+        let (family, reason, mend) = match &error {
+            InvalidArmour::Old(kind) => {
+                (Family::Usage, Here::OldFormat.into(), Some(Mend::Make(*kind)))
+            }
+            InvalidArmour::Newer { .. } => {
+                (Family::UpdateMe, Here::UpdateMe.into(), Some(Mend::Update))
+            }
             InvalidArmour::NotShown { kind, .. } => {
-                (Exit::IdentityOrKey, Reason::from(Rule::NoPossession), Some(kind.made_by()))
+                (Family::IdentityOrKey, Reason::from(Rule::NoPossession), Some(Mend::Make(*kind)))
             }
             InvalidArmour::TooLarge { .. }
             | InvalidArmour::Other { .. }
             | InvalidArmour::End(_)
             | InvalidArmour::Line(_)
             | InvalidArmour::Name { .. }
-            | InvalidArmour::Content(_) => (Exit::Usage, Here::NotSuchAFile.into(), None),
+            | InvalidArmour::Content(_) => (Family::Usage, Here::NotSuchAFile.into(), None),
         };
-        let found = Self::new(Side::Ours, exit, reason, error);
+        let found = Self::new(Side::Ours, family, reason, error);
         mend.into_iter().fold(found, Self::mended_by)
     }
 }
 
 impl From<&WrongFormat> for ClientError {
     fn from(error: &WrongFormat) -> Self {
-        let new = |exit, reason| Self::new(Side::Ours, exit, reason, error);
+        let new = |family, reason| Self::new(Side::Ours, family, reason, error);
         match error {
             WrongFormat::File(file) => file.into(),
-            WrongFormat::Old { .. } => new(Exit::Usage, Here::OldFormat)
-                .mended_by("liaison --home NEW_FOLDER key new ..., or join INVITATION"),
-            WrongFormat::Newer { .. } => new(Exit::UpdateMe, Here::UpdateMe).mended_by(UPDATE),
-            WrongFormat::NoNumber { .. } => new(Exit::Usage, Here::NoFormat),
+            WrongFormat::Old { .. } => new(Family::Usage, Here::OldFormat).mended_by(Mend::NewHome),
+            WrongFormat::Newer { .. } => {
+                new(Family::UpdateMe, Here::UpdateMe).mended_by(Mend::Update)
+            }
+            WrongFormat::NoNumber { .. } => new(Family::Usage, Here::NoFormat),
         }
     }
 }
-
-/// What mends whatever comes from a later release.
-pub const UPDATE: &str = "install a newer liaison, and give the command again";
 
 impl From<InvalidInvitation> for ClientError {
     fn from(error: InvalidInvitation) -> Self {
@@ -742,8 +698,8 @@ impl From<InvalidInvitation> for ClientError {
                     | InvalidInvitation::Name(_)
                     | InvalidInvitation::Incomplete(_) => Here::NotSuchAFile,
                 };
-                let found = Self::new(Side::Theirs, Exit::VerificationFailed, reason, other);
-                found.mended_by("ask the registrars for a new file, and whether they made this one")
+                let found = Self::new(Side::Theirs, Family::VerificationFailed, reason, other);
+                found.mended_by(Mend::AskForNewFile)
             }
         }
     }
@@ -755,7 +711,7 @@ impl From<ReplicaError> for ClientError {
             Origin::Disk => Side::Ours,
             Origin::Service => Side::Theirs,
         };
-        let failed = |side, reason| Self::new(side, Exit::VerificationFailed, reason, &error);
+        let failed = |side, reason| Self::new(side, Family::VerificationFailed, reason, &error);
         let found = match &error {
             ReplicaError::Home(_) | ReplicaError::File(_) => None,
             ReplicaError::Fold { origin, .. } => {
@@ -770,30 +726,31 @@ impl From<ReplicaError> for ClientError {
             ReplicaError::SplitView { .. } => Some(failed(Side::Theirs, Here::SplitView)),
             ReplicaError::LacksCharter(_) => Some(failed(Side::Theirs, Here::LacksCharter)),
             ReplicaError::Incomplete { .. } => Some(
-                Self::new(Side::Ours, Exit::Stale, Here::Incomplete, &error)
-                    .mended_by("liaison sync"),
+                Self::new(Side::Ours, Family::Stale, Here::Incomplete, &error)
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::Altered(_) => Some(
-                Self::new(Side::Ours, Exit::VerificationFailed, Here::CopyAltered, &error)
-                    .mended_by("liaison sync"),
+                Self::new(Side::Ours, Family::VerificationFailed, Here::CopyAltered, &error)
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::NeverSynced(_) => Some(
-                Self::new(Side::Ours, Exit::Stale, Here::NeverSynced, &error)
-                    .mended_by("liaison sync"),
+                Self::new(Side::Ours, Family::Stale, Here::NeverSynced, &error)
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::BehindInvitation(_) => Some(
-                Self::new(Side::Ours, Exit::Stale, Here::BehindInvitation, &error)
-                    .mended_by("liaison sync"),
+                Self::new(Side::Ours, Family::Stale, Here::BehindInvitation, &error)
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::NotCheckable(_) => Some(
-                Self::new(Side::Ours, Exit::UpdateMe, Here::NotCheckable, &error).mended_by(UPDATE),
+                Self::new(Side::Ours, Family::UpdateMe, Here::NotCheckable, &error)
+                    .mended_by(Mend::Update),
             ),
         };
         match (found, error) {
             (Some(found), error) => found.with_evidence(error),
             (None, ReplicaError::Home(home)) => home.into(),
             (None, ReplicaError::File(file)) => file.into(),
-            (None, other) => Self::new(Side::Ours, Exit::Unexpected, Here::Replica, other),
+            (None, other) => Self::new(Side::Ours, Family::Unexpected, Here::Replica, other),
         }
     }
 }
@@ -818,7 +775,7 @@ impl From<DraftError> for ClientError {
         match error {
             DraftError::Refused(refusal) => refusal.into(),
             DraftError::Armour(armour) => armour.into(),
-            DraftError::Empty => Self::new(Side::Ours, Exit::Usage, Here::NotSuchAFile, error),
+            DraftError::Empty => Self::new(Side::Ours, Family::Usage, Here::NotSuchAFile, error),
             DraftError::NotSigned(why) => why.into(),
         }
     }
@@ -826,13 +783,13 @@ impl From<DraftError> for ClientError {
 
 impl From<InvalidTrust> for ClientError {
     fn from(error: InvalidTrust) -> Self {
-        Self::new(Side::Theirs, Exit::VerificationFailed, Here::ServiceCaUnusable, error)
+        Self::new(Side::Theirs, Family::VerificationFailed, Here::ServiceCaUnusable, error)
     }
 }
 
 impl From<InvalidProxy> for ClientError {
     fn from(error: InvalidProxy) -> Self {
-        Self::new(Side::Ours, Exit::Usage, Here::BadProxy, error)
+        Self::new(Side::Ours, Family::Usage, Here::BadProxy, error)
     }
 }
 
@@ -845,43 +802,43 @@ impl From<ComposeError> for ClientError {
             ComposeError::Recipients { .. } => Here::Recipients.into(),
             ComposeError::Letters { .. } => Here::Letters.into(),
             ComposeError::Randomness => {
-                return Self::new(Side::Ours, Exit::Unexpected, Here::NoRandomness, error);
+                return Self::new(Side::Ours, Family::Unexpected, Here::NoRandomness, error);
             }
         };
-        Self::new(Side::Ours, Exit::Usage, reason, error)
+        Self::new(Side::Ours, Family::Usage, reason, error)
     }
 }
 
 impl From<InvalidContent> for ClientError {
     fn from(error: InvalidContent) -> Self {
-        Self::new(Side::Ours, Exit::Usage, Here::Content, error)
+        Self::new(Side::Ours, Family::Usage, Here::Content, error)
     }
 }
 
 impl From<NotOpened> for ClientError {
     fn from(error: NotOpened) -> Self {
-        let (exit, side) = match &error {
-            NotOpened::SyncFirst(_) => (Exit::Stale, Side::Ours),
-            NotOpened::BeforeUpdate(_) => (Exit::UpdateMe, Side::Ours),
+        let (family, side) = match &error {
+            NotOpened::SyncFirst(_) => (Family::Stale, Side::Ours),
+            NotOpened::BeforeUpdate(_) => (Family::UpdateMe, Side::Ours),
             NotOpened::NoLetter { .. } | NotOpened::KeyNotHeld { .. } => {
-                (Exit::IdentityOrKey, Side::Ours)
+                (Family::IdentityOrKey, Side::Ours)
             }
-            _ => (Exit::VerificationFailed, Side::Theirs),
+            _ => (Family::VerificationFailed, Side::Theirs),
         };
-        let found = Self::new(side, exit, error.reason(), &error);
-        if exit == Exit::Stale { found.mended_by("liaison sync") } else { found }
+        let found = Self::new(side, family, error.reason(), &error);
+        if family == Family::Stale { found.mended_by(Mend::Sync) } else { found }
     }
 }
 
 impl From<ReceiptError> for ClientError {
     fn from(error: ReceiptError) -> Self {
-        let (failed, reason) = (Exit::VerificationFailed, error.reason());
+        let (failed, reason) = (Family::VerificationFailed, error.reason());
         match &error {
             ReceiptError::SyncFirst(_) => {
-                Self::new(Side::Ours, Exit::Stale, reason, error).mended_by("liaison sync")
+                Self::new(Side::Ours, Family::Stale, reason, error).mended_by(Mend::Sync)
             }
             ReceiptError::BeforeUpdate(_) => {
-                Self::new(Side::Ours, Exit::UpdateMe, reason, error).mended_by(UPDATE)
+                Self::new(Side::Ours, Family::UpdateMe, reason, error).mended_by(Mend::Update)
             }
             ReceiptError::ForeignView { .. } => Self::new(Side::Theirs, failed, reason, error),
             _ => {
@@ -895,12 +852,12 @@ impl From<ReceiptError> for ClientError {
 
 impl From<OutboxError> for ClientError {
     fn from(error: OutboxError) -> Self {
-        let (exit, reason) = match &error {
+        let (family, reason) = match &error {
             OutboxError::File(file) => return file.into(),
-            OutboxError::Unknown(_) => (Exit::NotFound, Reason::from(Rule::UnknownMessage)),
-            OutboxError::IdUsed(_) => (Exit::Unexpected, Here::Outbox.into()),
+            OutboxError::Unknown(_) => (Family::NotFound, Reason::from(Rule::UnknownMessage)),
+            OutboxError::IdUsed(_) => (Family::Unexpected, Here::Outbox.into()),
         };
-        Self::new(Side::Ours, exit, reason, error)
+        Self::new(Side::Ours, family, reason, error)
     }
 }
 
@@ -938,7 +895,11 @@ mod tests {
         let codes = (1..=16).map(Code::from_i32);
         for code in codes {
             let error = ClientError::from(Status::new(code, "h2 protocol error"));
-            assert_eq!((error.side, error.exit), (Side::Network, Exit::NotReachable), "{code:?}");
+            assert_eq!(
+                (error.side, error.family),
+                (Side::Network, Family::NotReachable),
+                "{code:?}"
+            );
             assert!(error.passes(), "{code:?}");
             assert!(!error.sentence.contains("the service failed"), "{error}");
         }
@@ -1036,11 +997,7 @@ mod tests {
     #[test]
     fn an_enrolee_is_told_what_may_be_wrong() {
         let error = ClientError::from(Refusal::NotEntitled);
-        assert_eq!((error.side, error.exit), (Side::Ours, Exit::NeedsApproval));
-        let mend = error.mend.unwrap();
-        assert!(
-            mend.contains("liaison sign FILE") && mend.contains("ask the registrars"),
-            "{mend}"
-        );
+        assert_eq!((error.side, error.family), (Side::Ours, Family::NeedsApproval));
+        assert_eq!(error.mend.as_deref(), Some(&Mend::SignOrAskRegistrars));
     }
 }

@@ -180,10 +180,11 @@ const UNMARKED: [&str; 3] = ["config.toml", "keys", "directories"];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::{ClientError, Exit};
+    use crate::client::error::{ClientError, Family};
     use crate::client::home::Home;
     use crate::client::invitation::Invitation;
     use crate::client::keys::Owner;
+    use crate::client::mend::Mend;
     use crate::client::place::faults;
     use crate::client::testlog::{TestLog, ambient, name};
 
@@ -210,9 +211,9 @@ mod tests {
                 ClientError::from(home.config().unwrap_err()),
                 ClientError::from(home.keys().create(&alice, &ambient()).unwrap_err()),
             ] {
-                assert_eq!((refused.reason.code(), refused.exit), ("OLD_FORMAT", Exit::Usage));
+                assert_eq!((refused.reason.code(), refused.family), ("OLD_FORMAT", Family::Usage));
                 assert!(refused.sentence.contains("made by liaison 0.1"), "{refused}");
-                assert!(refused.mend.unwrap().contains("--home"));
+                assert_eq!(refused.mend.as_deref(), Some(&Mend::NewHome));
             }
             assert!(!folder.path().join(MARKER).exists());
         }
@@ -265,14 +266,14 @@ mod tests {
         home.keys().create(&alice, &ambient()).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join(MARKER)).unwrap(), "2\n");
         Home::find(Some(folder.path().to_owned())).unwrap();
-        for (marker, reason, exit) in [
-            ("3\n", "UPDATE_ME", Exit::UpdateMe),
-            ("1\n", "OLD_FORMAT", Exit::Usage),
-            ("two", "NO_FORMAT", Exit::Usage),
+        for (marker, reason, family) in [
+            ("3\n", "UPDATE_ME", Family::UpdateMe),
+            ("1\n", "OLD_FORMAT", Family::Usage),
+            ("two", "NO_FORMAT", Family::Usage),
         ] {
             std::fs::write(folder.path().join(MARKER), marker).unwrap();
             let refused = ClientError::from(home.config().unwrap_err());
-            assert_eq!((refused.reason.code(), refused.exit), (reason, exit), "{refused}");
+            assert_eq!((refused.reason.code(), refused.family), (reason, family), "{refused}");
         }
     }
 }

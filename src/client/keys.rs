@@ -686,7 +686,8 @@ const CHAIN_BYTES: u64 = 4 * 24 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::{ClientError, Exit};
+    use crate::client::error::{ClientError, Family};
+    use crate::client::mend::Mend;
     use crate::client::testlog::{NOW, ambient, ambient_at};
 
     fn keys() -> (tempfile::TempDir, Keys) {
@@ -748,9 +749,9 @@ mod tests {
                     _ => keys.load_signing(&owner, &path, &ambient()).unwrap_err(),
                 };
                 let error = ClientError::from(refused);
-                assert_eq!(error.exit, Exit::IdentityOrKey);
+                assert_eq!(error.family, Family::IdentityOrKey);
                 assert_eq!(error.reason.code(), "KEY_READABLE_BY_OTHERS");
-                assert_eq!(error.mend, Some(format!("chmod 600 {}", path.display())));
+                assert_eq!(error.mend.as_deref(), Some(&Mend::MakePrivate(path.clone())));
             }
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
@@ -790,7 +791,7 @@ mod tests {
         keys.tls(&owner, &ambient()).unwrap();
         std::fs::write(&path, armour::encode("EC PRIVATE KEY", b"sec1").as_bytes()).unwrap();
         let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
-        assert!(error.mend.unwrap().starts_with("openssl pkcs8 -topk8 -nocrypt -in "));
+        assert!(matches!(error.mend.as_deref(), Some(Mend::ToPkcs8(_))));
         std::fs::write(&path, "secret words").unwrap();
         let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
         assert!(!error.sentence.contains("secret"), "{error}");

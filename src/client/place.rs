@@ -514,12 +514,6 @@ pub fn file_name(part: &str) -> String {
     if cfg!(windows) && device(first) { format!("{part}_") } else { part.to_owned() }
 }
 
-/// The command that makes a file private, for people.
-#[must_use]
-pub fn command_to_make_private(path: &Path) -> String {
-    format!("chmod 600 {}", path.display())
-}
-
 fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let expected = file.metadata().map_or(0, |about| about.len().min(limit));
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));

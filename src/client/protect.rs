@@ -167,7 +167,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::client::error::{ClientError, Exit};
+    use crate::client::error::{ClientError, Family};
     use crate::client::key_file::PUBLIC_BEGINS;
     use crate::client::keys::Held;
     use crate::client::testlog::ambient;
@@ -245,9 +245,9 @@ mod tests {
         Owner::Registrar("alice".parse().unwrap())
     }
 
-    fn reason(error: KeyError) -> (String, Exit) {
+    fn reason(error: KeyError) -> (String, Family) {
         let error = ClientError::from(error);
-        (error.reason.to_string(), error.exit)
+        (error.reason.to_string(), error.family)
     }
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
         let before = desk.text();
         desk.person.will_say(&["1", "2", "3"]);
         let refused = desk.program().signer(&alice(), &ambient()).unwrap_err();
-        assert_eq!(reason(refused), ("PASSPHRASE_WRONG".to_owned(), Exit::IdentityOrKey));
+        assert_eq!(reason(refused), ("PASSPHRASE_WRONG".to_owned(), Family::IdentityOrKey));
         assert_eq!(desk.person.asked().len(), 3);
         let keys = desk.program();
         for refused in [
@@ -321,7 +321,10 @@ mod tests {
             keys.protect(&alice(), &ambient()),
         ] {
             let refused = ClientError::from(refused.unwrap_err());
-            assert_eq!((refused.reason.code(), refused.exit), ("NO_TERMINAL", Exit::IdentityOrKey));
+            assert_eq!(
+                (refused.reason.code(), refused.family),
+                ("NO_TERMINAL", Family::IdentityOrKey)
+            );
             assert!(refused.sentence.contains("the registrar alice"), "{refused}");
         }
         // The old one is right, and no new one is chosen.

@@ -2,10 +2,10 @@
 //!
 //! In scope: who of the recipients cannot have it, and why. Out of scope: numbers, a text to read out (each face).
 
+use crate::client::mend::Mend;
 use crate::client::reason::{Reason, Rule};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::refusal;
 
 /// Why a contact is to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +60,12 @@ pub fn who_cannot<'a>(
 
 /// What mends that these cannot have a message of so many recipients.
 #[must_use]
-pub fn mend(id: MessageId, cannot: &[(&ContactId, Why)], of: usize) -> Option<String> {
-    let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
-    let call = || {
-        let contacts = refusal::list(&contacts);
-        format!("call {contacts} (liaison directory show CONTACT has the numbers)")
-    };
+pub fn mend(id: MessageId, cannot: &[(&ContactId, Why)], of: usize) -> Option<Mend> {
+    let contacts = cannot.iter().map(|(contact, _)| (*contact).clone()).collect();
     match cannot.len() {
         0 => None,
-        some if some < of => {
-            Some(format!("{}; liaison sent retry {id} --skip-full sends to the others now", call()))
-        }
-        _ => Some(call()),
+        some if some < of => Some(Mend::CallAndSkip(contacts, id)),
+        _ => Some(Mend::Call(contacts)),
     }
 }
 
@@ -110,11 +104,10 @@ mod tests {
         assert_eq!(who(Refusal::BodyDigest), []);
 
         let id = MessageId::new(1, [1; 10]);
-        let call = "call fr/cert-fr (liaison directory show CONTACT has the numbers)";
-        let said = format!("{call}; liaison sent retry {id} --skip-full sends to the others now");
-        assert_eq!(mend(id, &[(&fr, without)], 2), Some(said));
+        let only = || vec![fr.clone()];
+        assert_eq!(mend(id, &[(&fr, without)], 2), Some(Mend::CallAndSkip(only(), id)));
         // To nobody, or to all as before: that is not offered.
-        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some(call));
+        assert_eq!(mend(id, &[(&fr, without)], 1), Some(Mend::Call(only())));
         assert_eq!(mend(id, &[], 2), None);
     }
 }

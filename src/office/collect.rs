@@ -32,6 +32,7 @@ use crate::domain::view::View;
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
+use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Made, Spoilt};
 use super::index::{Index, Row};
 
@@ -296,7 +297,7 @@ pub fn expire(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Taken, Take
         Ok(_) => Taken::Expired(place),
         Err(why) => Taken::NotOpened { place, header: None, why, answer: Answer::NotDue },
     };
-    inbox.done(number, EXPIRED)?;
+    inbox.done(number, &How::Expired)?;
     Ok(taken)
 }
 
@@ -338,31 +339,27 @@ fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
         EntryKind::Addressed | EntryKind::Released => {
             let taken = message(beside, &kept)?;
             let how = match &taken {
-                Taken::NotOpened { why, .. } => why.reason().to_string(),
-                _ => OPENED.to_owned(),
+                Taken::NotOpened { why, .. } => How::Refused(why.reason()),
+                _ => How::Opened,
             };
             (taken, how)
         }
         EntryKind::Acknowledged => match acknowledged(desk, &kept) {
-            Ok(by) => (Taken::Colleague(Box::new(by)), ACKNOWLEDGED.to_owned()),
-            Err(ReceiptError::SyncFirst(size)) => {
-                (Taken::SyncFirst(size), NOT_ACKNOWLEDGED.to_owned())
-            }
-            Err(why) => {
-                (Taken::NotAcknowledged { place: kept.place, why }, NOT_ACKNOWLEDGED.to_owned())
-            }
+            Ok(by) => (Taken::Colleague(Box::new(by)), How::Acknowledged),
+            Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), How::NotAcknowledged),
+            Err(why) => (Taken::NotAcknowledged { place: kept.place, why }, How::NotAcknowledged),
         },
         EntryKind::NotDelivered => match expired(desk, &kept) {
             Ok(()) => {
                 let id = outbox.find(kept.digest)?;
                 id.map_or(Ok(()), |id| outbox.expired(id))?;
-                (Taken::NotDelivered(id), NOT_DELIVERED.to_owned())
+                (Taken::NotDelivered(id), How::NotDelivered)
             }
             Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
-                (Taken::SyncFirst(size), Here::NotProven.code().to_owned())
+                (Taken::SyncFirst(size), How::Refused(Here::NotProven.into()))
             }
             Err(why) => {
-                let how = why.reason().to_string();
+                let how = How::Refused(why.reason());
                 (Taken::NotProven { place: kept.place, why }, how)
             }
         },
@@ -561,7 +558,7 @@ impl<'a> Beside<'a> {
         }
         for earlier in self.with_header(header.digest())?.came {
             let is_earlier = inbox.at_relay(earlier)?.is_none();
-            if is_earlier && inbox.how(earlier)?.as_deref() == Some(OPENED) {
+            if is_earlier && inbox.how(earlier)? == Some(How::Opened) {
                 return Ok(true);
             }
         }
@@ -686,7 +683,7 @@ pub fn open_again(
         Err(why) => return Ok(Err(why)),
     };
     let mut beside = Beside::new(desk, boxes);
-    if boxes.0.how(kept.place.mailbox.count)?.as_deref() == Some(OPENED)
+    if boxes.0.how(kept.place.mailbox.count)? == Some(How::Opened)
         || beside.amiss(&opened.header, Until::it_came(kept))?.is_none()
     {
         return Ok(Ok(opened));
@@ -1001,13 +998,3 @@ fn verify_accepted(
     let known = (desk.reader.directory, desk.reader.root_at);
     Ok(receipt::verify_accepted(known, &About::from(sent), bytes)?)
 }
-
-/// How a message was dealt with that holds.
-pub const OPENED: &str = "OPENED";
-/// How a colleague's acknowledgement was that holds.
-pub const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
-const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
-/// How an entry was of which the rest had expired before it was read here.
-pub const EXPIRED: &str = "EXPIRED";
-/// How an entry was that says that a message expired, and holds.
-pub const NOT_DELIVERED: &str = "NOT_DELIVERED";

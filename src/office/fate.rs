@@ -3,7 +3,8 @@
 //! In scope: what is noted of it in the outbox, and what the error says of it. Out of scope: the words
 //! (`words`).
 
-use crate::client::error::{ClientError, Exit, Fate, Sending, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::{Fate, Sending};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::reason::Here;
 use crate::domain::ids::MessageId;
@@ -50,8 +51,8 @@ pub fn after_a_sync(error: ClientError) -> ClientError {
         return error;
     }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
-    let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
-    ClientError::new(side, exit, Here::ReceiptNotVerified, sentence)
+    let (side, family) = (Side::Theirs, Family::VerificationFailed);
+    ClientError::new(side, family, Here::ReceiptNotVerified, sentence)
 }
 
 #[cfg(test)]
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
         let found = after_a_sync(ReceiptError::SyncFirst(9).into());
-        assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
+        assert_eq!((found.side, found.family), (Side::Theirs, Family::VerificationFailed));
         assert_eq!(found.reason.code(), "RECEIPT_NOT_VERIFIED");
         let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         assert_eq!(after_a_sync(other.clone()), other);

@@ -3,33 +3,28 @@
 //! In scope: the inbox, who is muted, collecting, acknowledging, the stream. Out of scope: everything below, which
 //! `client::error` converts. Invariant: nowhere else.
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::office::collect::{SealError, TakeError};
 use crate::office::follow::FollowError;
 use crate::office::inbox::InboxError;
 use crate::office::muted::MutedError;
 
-/// What was collected is not touched; who restored the service ends it there.
-const TO_BE_CALLED: &str = "telephone the operator of the service: if older data was put back there, \
-                            liaisond mailbox new-epoch ends it; what was collected is here: liaison \
-                            inbox list --offline";
-
 impl From<InboxError> for ClientError {
     fn from(error: InboxError) -> Self {
-        let failed = Exit::VerificationFailed;
-        let ours = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
+        let failed = Family::VerificationFailed;
+        let ours = |family, reason| Self::new(Side::Ours, family, reason, &error);
         match &error {
             InboxError::File(file) => file.into(),
-            InboxError::Busy => ours(Exit::Refused, Here::InboxBusy),
-            InboxError::Chain(_) => {
-                Self::new(Side::Theirs, failed, Here::MailboxHistory, error).mended_by(TO_BE_CALLED)
-            }
+            InboxError::Busy => ours(Family::Refused, Here::InboxBusy),
+            InboxError::Chain(_) => Self::new(Side::Theirs, failed, Here::MailboxHistory, error)
+                .mended_by(Mend::EndHistoryReadMeanwhile),
             InboxError::HeadBehind { .. } => {
-                Self::new(Side::Theirs, Exit::NotReachable, Here::HeadBehind, error)
+                Self::new(Side::Theirs, Family::NotReachable, Here::HeadBehind, error)
             }
             InboxError::Unknown(_) | InboxError::NotAtRelay(_) => {
-                Self::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, error)
+                Self::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, error)
             }
         }
     }
@@ -39,7 +34,7 @@ impl From<MutedError> for ClientError {
     fn from(error: MutedError) -> Self {
         match error {
             MutedError::File(file) => file.into(),
-            MutedError::Form(_) => Self::new(Side::Ours, Exit::Unexpected, Here::Muted, error),
+            MutedError::Form(_) => Self::new(Side::Ours, Family::Unexpected, Here::Muted, error),
         }
     }
 }
@@ -61,7 +56,7 @@ impl From<SealError> for ClientError {
             SealError::Header(error) => error.into(),
             SealError::Compose(error) => error.into(),
             SealError::NotOutdated => {
-                Self::new(Side::Ours, Exit::Unexpected, Here::NotOutdated, error)
+                Self::new(Side::Ours, Family::Unexpected, Here::NotOutdated, error)
             }
         }
     }
@@ -69,13 +64,13 @@ impl From<SealError> for ClientError {
 
 impl From<FollowError<ClientError>> for ClientError {
     fn from(error: FollowError<ClientError>) -> Self {
-        let lost = |reason| Self::new(Side::Network, Exit::NotReachable, reason, &error);
+        let lost = |reason| Self::new(Side::Network, Family::NotReachable, reason, &error);
         match error {
             FollowError::Status(status) => (*status).into(),
             FollowError::Silent(_) => lost(Here::Deadline),
             FollowError::NoHead => lost(Here::Unavailable),
             FollowError::Unknown => {
-                Self::new(Side::Theirs, Exit::VerificationFailed, Here::UnknownItem, error)
+                Self::new(Side::Theirs, Family::VerificationFailed, Here::UnknownItem, error)
             }
             FollowError::Stopped(error) => error,
         }

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use tonic::transport::Channel;
 
 use crate::client::call::{Patience, answered, patiently, request_for};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::reason::Here;
 use crate::domain::limits;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
@@ -39,7 +39,7 @@ async fn body(
     });
     answer.await?.item.filter(|item| item.number == number).ok_or_else(|| {
         let sentence = format!("asked for entry {number}, the relay sent another");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::UnknownItem, sentence)
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::UnknownItem, sentence)
     })
 }
 

@@ -24,6 +24,8 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::how::How;
+
 /// The inbox cannot take what came.
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
@@ -809,21 +811,21 @@ impl Inbox {
         Ok(numbers.filter(|number| *number <= last).collect())
     }
 
-    /// Notes that an item was dealt with, and how: a reason code or `OPENED`.
+    /// Notes that an item was dealt with, and how.
     ///
     /// # Errors
     /// The disk.
-    pub fn done(&self, number: u64, how: &str) -> Result<(), InboxError> {
-        Ok(place::replace(&self.dir.join(DONE).join(file_of(number)), how.as_bytes())?)
+    pub fn done(&self, number: u64, how: &How) -> Result<(), InboxError> {
+        Ok(place::replace(&self.dir.join(DONE).join(file_of(number)), how.code().as_bytes())?)
     }
 
     /// How an item was dealt with.
     ///
     /// # Errors
     /// The disk.
-    pub fn how(&self, number: u64) -> Result<Option<String>, InboxError> {
+    pub fn how(&self, number: u64) -> Result<Option<How>, InboxError> {
         let bytes = place::content(&self.dir.join(DONE).join(file_of(number)))?;
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(bytes.map(|bytes| How::read(&String::from_utf8_lossy(&bytes))))
     }
 
     /// Notes the delivered receipt that was made for a message, before it goes to the outbox: so no

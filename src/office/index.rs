@@ -28,6 +28,7 @@ use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Urgency};
 
+use super::how::How;
 use super::inbox::{Inbox, InboxError, Kept};
 
 /// What an entry says of itself.
@@ -147,8 +148,8 @@ impl Row {
 
     /// How it was dealt with, if it was.
     #[must_use]
-    pub fn how(&self) -> Option<&str> {
-        Some(&self.how[..]).filter(|how| !how.is_empty())
+    pub fn how(&self) -> Option<How> {
+        Some(&self.how[..]).filter(|how| !how.is_empty()).map(How::read)
     }
 
     /// Whether it may be muted.
@@ -207,7 +208,8 @@ impl Index {
         let done: BTreeSet<u64> = inbox.dealt_with()?.into_iter().collect();
         for row in &mut self.rows {
             if row.how.is_empty() && done.contains(&row.number) {
-                row.how = inbox.how(row.number)?.unwrap_or_default();
+                row.how =
+                    inbox.how(row.number)?.map_or_else(String::new, |how| how.code().to_owned());
                 self.changed = true;
             }
         }

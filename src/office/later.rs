@@ -159,14 +159,14 @@ const LONGEST: Duration = Duration::from_secs(3600);
 mod tests {
     use std::cmp::Reverse;
 
-    use crate::client::error::{Exit, Side};
+    use crate::client::error::{Family, Side};
     use crate::domain::refusal::Refusal;
     use crate::wire::status;
 
     use super::*;
 
     fn lost() -> ClientError {
-        ClientError::new(Side::Network, Exit::NotReachable, "UNAVAILABLE", "a stream was reset")
+        ClientError::new(Side::Network, Family::NotReachable, "UNAVAILABLE", "a stream was reset")
     }
 
     const fn seconds(seconds: u64) -> Duration {

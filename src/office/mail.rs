@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 
-use crate::client::error::Fate;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::Fate;
 use crate::client::keys::Owner;
+use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{self, ChainError, ReceiptError, VerifiedAccepted};
@@ -42,6 +43,7 @@ use super::fate::after_a_sync;
 use super::fetch;
 use super::follow::{self, Event};
 use super::hand_in::{self, Counted, Due};
+use super::how::How;
 use super::inbox::{Inbox, InboxError, Kept};
 use super::index::{Index, Row};
 use super::later::LaterDue;
@@ -224,8 +226,8 @@ impl Mail {
             self.at_desk(|desk| again::seal_to_others(desk, &self.outbox, of, stale))??;
         sealed.ok_or_else(|| {
             let sentence = format!("another program has dealt with {} meanwhile", of.0);
-            ClientError::new(Side::Ours, Exit::Unexpected, Here::DealtWith, sentence)
-                .mended_by("liaison sent")
+            ClientError::new(Side::Ours, Family::Unexpected, Here::DealtWith, sentence)
+                .mended_by(Mend::Sent)
         })
     }
 
@@ -483,7 +485,7 @@ impl Mail {
         while let Some((number, came)) = bodies.next().await {
             match came {
                 Ok(item) => self.take_body(&item, news)?,
-                Err(error) if error.exit == Exit::NotReachable => return Err(error),
+                Err(error) if error.family == Family::NotReachable => return Err(error),
                 Err(error) => {
                     if error.reason == Rule::BodyDamaged {
                         self.lost.insert(number);
@@ -1007,7 +1009,7 @@ impl Mail {
         let own = acks.accepted.iter().filter(|own| of.contains(&own.header));
         let (mut all, directory): (Vec<_>, _) = (own.cloned().collect(), self.replica.directory()?);
         // Their signatures were verified when they were taken.
-        let held = self.index.rows().iter().filter(|row| row.how() == Some(collect::ACKNOWLEDGED));
+        let held = self.index.rows().iter().filter(|row| row.how() == Some(How::Acknowledged));
         for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
             let kept = self.inbox.item(row.number)?;
             all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));

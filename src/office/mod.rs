@@ -15,6 +15,7 @@ mod faults;
 pub mod fetch;
 pub mod follow;
 pub mod hand_in;
+pub mod how;
 pub mod inbox;
 pub mod index;
 pub mod later;
@@ -33,9 +34,10 @@ pub mod told;
 use std::sync::{Arc, Once};
 
 use crate::ambient::Ambient;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::client::session::{Net, Session};
@@ -161,26 +163,19 @@ impl Office {
             [] if let Err(error) = self.home.is_there() => Err(error.into()),
             [] => Err(ClientError::new(
                 Side::Ours,
-                Exit::IdentityOrKey,
+                Family::IdentityOrKey,
                 Here::NoSeat,
                 format!("no seat's keys are in the home {}", self.home.root().display()),
             )
             .mended_by(match waiting.filter(|_| self.name().is_ok()) {
-                Some(member) => format!(
-                    "if {member} waits for its admission, send {member}.authority to the \
-                     registrars, and give liaison join {member}.admission --as \
-                     {member}/CONTACT/SEAT when they have sent that file back; if its seats have \
-                     another home, name that with --home"
-                ),
-                None => "name the home that has them with --home or LIAISON_HOME; if there is \
-                         none, liaison join INVITATION --as MEMBER/CONTACT/SEAT"
-                    .to_owned(),
+                Some(member) => Mend::SendAuthorityOrNameHome(member),
+                None => Mend::NameHomeOrJoinAs,
             })),
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several seats' keys are in this home: {names}");
-                Err(ClientError::new(Side::Ours, Exit::Usage, Here::SeveralSeats, sentence)
-                    .mended_by("name one with --as"))
+                Err(ClientError::new(Side::Ours, Family::Usage, Here::SeveralSeats, sentence)
+                    .mended_by(Mend::NameSeat))
             }
         }
     }
@@ -248,12 +243,10 @@ impl Office {
     pub fn for_operators(&self, why: ClientError) -> ClientError {
         let owners = self.home.keys().owners().unwrap_or_default();
         let is_one = owners.iter().any(|owner| matches!(owner, Owner::Operator(_)));
-        match why.mend.clone().filter(|_| is_one && why.reason == Here::NoConnection) {
-            Some(mend) => why.mended_by(format!(
-                "if the service does not run, liaisond serve on its machine; if it does, {mend}"
-            )),
-            None => why,
+        if is_one && why.reason == Here::NoConnection {
+            return why.mended_by(Mend::ServeOrAskWhetherItMoved);
         }
+        why
     }
 
     /// Who has no copy, and nobody here who could fetch one, lacks that first.

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use crate::client::error::ClientError;
+use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
 use crate::client::message::receipt::{Comparison, ReceiptError};
 use crate::client::outbox::Outbox;
@@ -183,8 +184,8 @@ pub(super) fn lost((number, header): (u64, &VerifiedHeader), error: ClientError)
     let sentence =
         format!("the service has lost the body of message {number} from {sender} (sent {sent})");
     let mend = match of.class == Class::Receipt {
-        true => "it was a receipt, and nobody needs to send it again".to_owned(),
-        false => format!("call {}, and ask to send it again", sender.contact()),
+        true => Mend::NothingOfReceipt,
+        false => Mend::AskToSendAgain(sender.contact()),
     };
     ClientError { sentence, ..error }.mended_by(mend)
 }
@@ -334,7 +335,8 @@ mod tests {
         );
         assert!(!error.passes(), "nothing here brings it back");
         let mut news = News::default();
-        assert_eq!(error.mend.as_deref(), Some("call at/cert-at, and ask to send it again"));
+        let again = Mend::AskToSendAgain(seat(AT).contact());
+        assert_eq!(error.mend.as_deref(), Some(&again));
         news.not_fetched(3, error.clone());
         assert_eq!(news.notes, [Note::BodyLost(error)]);
     }

@@ -21,6 +21,7 @@ use crate::signed::proto::{self, Class};
 
 use super::acknowledged::{Acknowledged, Acks};
 use super::collect::{self, Desk, Unproven};
+use super::how::How;
 use super::inbox::{Gone, Inbox, InboxError, Kept};
 use super::index::{self, Row};
 use super::mail::Mail;
@@ -224,10 +225,8 @@ impl Mail {
 
     /// The numbers of what is no message to people, and may not hold.
     fn doubted(&self) -> Vec<u64> {
-        let held =
-            [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED, collect::EXPIRED];
         let rows = self.index.rows().iter().filter(|row| !row.is_for_people());
-        let doubted = rows.filter(|row| row.how().is_none_or(|how| !held.contains(&how)));
+        let doubted = rows.filter(|row| row.how().is_none_or(|how| !how.holds()));
         doubted.map(|row| row.number).collect()
     }
 
@@ -298,7 +297,7 @@ impl Mail {
     /// Files.
     pub fn is_expired(&self, number: u64) -> Result<bool, ClientError> {
         let is_whole = self.inbox.is_whole(number);
-        Ok(!is_whole && self.inbox.how(number)?.as_deref() == Some(collect::EXPIRED))
+        Ok(!is_whole && self.inbox.how(number)? == Some(How::Expired))
     }
 
     /// What of these entries people look at.
@@ -536,7 +535,7 @@ mod tests {
         let inbox = &whole.mail.inbox;
         let gone = whole.mail.at_desk(|desk| collect::expire(desk, inbox, 1)).unwrap().unwrap();
         assert!(matches!(gone, Taken::NotExpired), "{gone:?}");
-        inbox.done(2, collect::EXPIRED).unwrap();
+        inbox.done(2, &How::Expired).unwrap();
         whole.mail.update().unwrap();
         let expired = (State::Expired, Some(Closed::Expired));
         assert_eq!(shown(&whole), [waits.clone(), expired, waits]);

@@ -6,8 +6,9 @@
 use prost::Message as _;
 
 use crate::client::clocks::{Clocks, Wrong};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Listed, Owner};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
@@ -20,12 +21,11 @@ use super::Office;
 impl Office {
     /// The service does not say why a key may not call; the copy does, or it is too old.
     pub fn explained(&self, replica: &Replica, error: ClientError) -> ClientError {
-        if error.exit != Exit::IdentityOrKey {
+        if error.family != Family::IdentityOrKey {
             return error;
         }
         let Ok(seat) = self.seat() else {
-            return error
-                .mended_by("liaison key list; ask the registrars which of these keys count");
+            return error.mended_by(Mend::AskWhichKeysCount);
         };
         match self.seat_keys(replica, &seat) {
             Err(why) => ClientError { details: error.details, ..why },
@@ -57,17 +57,15 @@ impl Office {
         let mut count = 0;
         for listed in own.into_iter().chain(next) {
             let (id, purpose) = (listed.id?, listed.purpose.name());
-            let fault = |reason, why: String, mend: String| {
+            let fault = |reason, why: String, mend: Mend| {
                 let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
-                Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence)
+                Err(ClientError::new(Side::Ours, Family::IdentityOrKey, reason, sentence)
                     .mended_by(mend))
             };
             let sealing = directory.seal_key(&seat.contact(), &id);
             let Some(known) = directory.key(&id).or(sealing) else {
                 let why = "is not known to the directory: nobody has entered it yet".to_owned();
-                let mend =
-                    format!("liaison seat add {seat}; in the keeper's home with --keys FILE");
-                return fault(Here::KeyUnknown, why, mend);
+                return fault(Here::KeyUnknown, why, Mend::EnterSeat(seat.clone()));
             };
             match (known.until, known.revoked_by) {
                 (None, _) => count += 1,
@@ -86,7 +84,7 @@ impl Office {
         let judged = chain.map(|certificate| certificate.judge(self.ambient().now()));
         if let Some(Err(why)) = judged {
             let reason = Rule::Certificate;
-            return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
+            return Err(ClientError::new(Side::Ours, Family::IdentityOrKey, reason, why));
         }
         if self.is_refused(seat) {
             return Err(self.ended_since(replica, seat));
@@ -101,27 +99,23 @@ impl Office {
             "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
              ({at})"
         );
-        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyEnded, sentence)
+        ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyEnded, sentence)
             .mended_by(self.anew(seat))
     }
 
     /// The way back of a seat whose keys have ended, which never return: a colleague in the same home has new
     /// ones listed; from a home of its own it cannot connect, and another name is entered.
-    fn anew(&self, seat: &SeatId) -> String {
+    fn anew(&self, seat: &SeatId) -> Mend {
         let contact = seat.contact();
         let here = self.home.keys().owners().unwrap_or_default();
-        let colleague = here.iter().find_map(|owner| match owner {
-            Owner::Seat(other) if other != seat && other.contact() == contact => Some(other),
+        let colleague = here.into_iter().find_map(|owner| match owner {
+            Owner::Seat(other) if other != *seat && other.contact() == contact => Some(other),
             _ => None,
         });
-        if let Some(colleague) = colleague {
-            return format!("liaison --as {colleague} seat rotate {seat}");
+        match colleague {
+            Some(colleague) => Mend::RotateSeatAs { colleague, seat: seat.clone() },
+            None => Mend::NewSeat(contact),
         }
-        format!(
-            "liaison key new --seat {contact}/NEW_NAME; who keeps the roster of {contact} enters its \
-             file with liaison seat add {contact}/NEW_NAME --keys FILE, or, if no seat of {contact} \
-             connects any more, a registrar does, with --out DRAFT, and the keeper signs that"
-        )
     }
 }
 
@@ -155,14 +149,18 @@ pub fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
     let service = clocks.service.map_or_else(|| "nothing".to_owned(), when);
     let said = format!("this machine says {own}, the service {service}, the directory {directory}");
     let (side, whose, mend) = match wrong {
-        Wrong::Own => (Side::Ours, "this machine's clock is wrong", NTP),
-        Wrong::Service => (Side::Theirs, "the service's clock is wrong", TELL),
-        Wrong::Directory => {
-            (Side::Theirs, "the directory's clock ran ahead; its next charter puts it right", TELL)
+        Wrong::Own => (Side::Ours, "this machine's clock is wrong", Mend::SetClock),
+        Wrong::Service => (Side::Theirs, "the service's clock is wrong", Mend::TellOperator),
+        Wrong::Directory => (
+            Side::Theirs,
+            "the directory's clock ran ahead; its next charter puts it right",
+            Mend::TellOperator,
+        ),
+        Wrong::OwnOrService => {
+            (Side::Ours, "this machine's clock or the service's is wrong", Mend::SetClock)
         }
-        Wrong::OwnOrService => (Side::Ours, "this machine's clock or the service's is wrong", NTP),
         Wrong::OwnOrDirectory => {
-            (Side::Ours, "this machine's clock or the directory's is wrong", NTP)
+            (Side::Ours, "this machine's clock or the directory's is wrong", Mend::SetClock)
         }
     };
     let reason = match wrong {
@@ -171,9 +169,5 @@ pub fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
         Wrong::Directory => Here::ClockOfDirectory,
         Wrong::OwnOrService | Wrong::OwnOrDirectory => Here::ClocksApart,
     };
-    ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
+    ClientError::new(side, Family::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
 }
-
-const NTP: &str = "timedatectl set-ntp true";
-/// Who runs the service mends it.
-pub const TELL: &str = "tell the operator of the service";

@@ -60,13 +60,13 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
-    use crate::client::error::{Exit, Side};
+    use crate::client::error::{Family, Side};
     use crate::client::reason::Here;
 
     use super::*;
 
     fn error(reason: Here) -> ClientError {
-        ClientError::new(Side::Network, Exit::NotReachable, reason, "a sentence")
+        ClientError::new(Side::Network, Family::NotReachable, reason, "a sentence")
     }
 
     #[test]

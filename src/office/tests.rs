@@ -34,6 +34,7 @@ use crate::wire::v1;
 
 use super::again;
 use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
+use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
@@ -349,7 +350,7 @@ fn the_sender_learns_why_a_message_was_not_opened() {
         panic!("{taken:?}")
     };
     assert!(matches!(why, NotOpened::KeyNotHeld { retired: false, .. }));
-    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("KEY_NOT_HELD"));
+    assert_eq!(paris.inbox.how(1).unwrap().as_ref().map(How::code), Some("KEY_NOT_HELD"));
     paris.hand_in(&mut net);
     let taken = at.collect(&net);
     let [Taken::Message { matched: Matched::Delivered { outcome, .. }, opened, .. }] = &taken[..]
@@ -422,7 +423,7 @@ fn what_came_spoilt_is_asked_for_again() {
     // Then as it was sealed.
     assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Message { .. }));
     assert_eq!((asked(), receipts()), (vec![3, 4], 2));
-    assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("OPENED"));
+    assert_eq!(paris.inbox.how(2).unwrap().as_ref().map(How::code), Some("OPENED"));
     assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
     // What is asked for again changes nothing of what is done.
     assert!(matches!(paris.take(&net, &short).unwrap(), Taken::Already));
@@ -622,7 +623,7 @@ fn a_view_that_cannot_be_is_refused_and_waits_for_nothing() {
     let head = net.head(&id, net.mailbox(&id));
     assert_eq!(beyond(paris.take_head(&net, &head).unwrap()), [ahead(huge), ahead(size + 1)]);
     assert!(paris.inbox.pending().unwrap().is_empty());
-    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("VIEW_AHEAD"));
+    assert_eq!(paris.inbox.how(1).unwrap().as_ref().map(How::code), Some("VIEW_AHEAD"));
     assert_eq!(paris.again(&net, 1), Err(ahead(huge)), "and is shown so ever after");
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted");
 }
@@ -703,7 +704,7 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     };
     let (ended, floor) = (before.size, net.view().size);
     assert_eq!(*why, NotOpened::Backdated { key, ended, floor });
-    assert_eq!(paris.inbox.how(3).unwrap().as_deref(), Some("BACKDATED"));
+    assert_eq!(paris.inbox.how(3).unwrap().as_ref().map(How::code), Some("BACKDATED"));
     assert_eq!(paris.outbox.ids().unwrap(), receipts, "nothing is receipted");
     // Whenever it is opened again, too; and what came before stays readable.
     let open = |number| {
@@ -775,7 +776,7 @@ fn an_entry_is_released_if_its_header_says_a_step() {
         let [Taken::NotOpened { header: None, answer: Answer::NotDue, .. }] = &taken[..] else {
             panic!("{number}: {taken:?}")
         };
-        assert_eq!(how.as_deref(), Some(code), "{number}");
+        assert_eq!(how.as_ref().map(How::code), Some(code), "{number}");
         assert_eq!(paris.outbox.ids().unwrap().len(), receipts, "the sender did nothing wrong");
         // Nobody acknowledges it, and whenever it is read it is refused, too.
         assert_eq!(shown.unwrap_err().reason().known(), code, "{number}");
@@ -828,7 +829,7 @@ fn what_expired_shows_it_by_its_header() {
     let noted = |of: &(MessageId, v1::Envelope)| at.outbox.state(of.0).unwrap().expired;
     assert_eq!([&expired, &open, &foreign, &forged].map(noted), [true, false, false, false]);
     let how = [1, 2, 3, 4].map(|number| at.inbox.how(number).unwrap());
-    let (done, refused) = (Some("NOT_DELIVERED".to_owned()), Some("NOT_PROVEN".to_owned()));
+    let (done, refused) = (Some(How::NotDelivered), Some(How::read("NOT_PROVEN")));
     assert_eq!(how, [done, None, refused.clone(), refused]);
     // What is early is looked at again.
     net.ambient = testlog::ambient_at(now + 60);
@@ -1315,7 +1316,10 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
         assert_eq!(*why, NotOpened::Thread(*amiss));
         assert_eq!(matches!(answer, Answer::Queued(_)), due, "{amiss}");
         assert_eq!(at.outbox.ids().unwrap().len() - before, usize::from(due), "{amiss}");
-        assert_eq!(at.inbox.how(number).unwrap().as_deref(), Some(amiss.reason().code()));
+        assert_eq!(
+            at.inbox.how(number).unwrap().as_ref().map(How::code),
+            Some(amiss.reason().code())
+        );
         let of = Addressing {
             in_reply_to: Some(sealed.header_digest),
             ..addressing_of(&net.directory, &at.outbox, id)
@@ -1642,7 +1646,7 @@ fn threads(net: &Net, sent: &Sealed) -> Vec<(v1::Envelope, &'static str)> {
         (addressing.id, addressing.in_reply_to) = (addressing.thread.clone(), Bytes::new());
         addressing.drill = drill();
     });
-    let (opened, wrong) = (collect::OPENED, "WRONG_THREAD");
+    let (opened, wrong) = ("OPENED", "WRONG_THREAD");
     let mut all = vec![
         (under(PT, &late, drill()), opened),
         (hollow, "CONTENT"),
@@ -1770,7 +1774,11 @@ fn what_comes_later_shows_a_refused_message_to_be_right() {
         let found = again.is_some().then(|| paris.again(&net, 2));
         assert_eq!(found, again);
     }
-    assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("WRONG_THREAD"), "it was, and told so");
+    assert_eq!(
+        paris.inbox.how(2).unwrap().as_ref().map(How::code),
+        Some("WRONG_THREAD"),
+        "it was, and told so"
+    );
 }
 
 /// Also before it was dealt with: another program fetched it beside the one that collects.
@@ -1980,7 +1988,7 @@ fn a_message_of_a_later_version_is_opened_and_receipted() {
         panic!("{taken:?}")
     };
     assert_eq!(opened.class(), OrLater::Later(10));
-    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("OPENED"));
+    assert_eq!(paris.inbox.how(1).unwrap().as_ref().map(How::code), Some("OPENED"));
     // The receipt is of this version, and the relay takes it.
     paris.hand_in(&mut net);
     assert_eq!(at.collect(&net).len(), 1);
@@ -2410,7 +2418,7 @@ fn an_index_orders_what_waits_and_is_made_again() {
     std::fs::write(&file, &kept).unwrap();
     paris.collect(&net);
     let index = open();
-    assert_eq!((index.rows().len(), index.row(7).unwrap().how()), (7, Some(collect::OPENED)));
+    assert_eq!((index.rows().len(), index.row(7).unwrap().how()), (7, Some(How::Opened)));
 }
 
 /// The power goes after each thing that is done to the disk, and with what was being written half there.

@@ -4,8 +4,10 @@
 //! said where (each face), tables and columns (`cli`). Invariants: one word for one thing; foreign text passes
 //! through [`crate::client::message::text`] before it stands here.
 
+mod mends;
 mod notes;
 
+use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
 use crate::client::message::places::{Clash, Contradiction};
 use crate::client::message::receipt::ReceiptError;
@@ -23,6 +25,7 @@ use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
+pub use mends::{signers, to_do};
 pub use notes::{YOU, by, mend, note, sentence, spelled, unkept, whom, why_call, work};
 
 /// How the relay contradicts itself, and what shows it.
@@ -205,15 +208,15 @@ pub fn not_delivered(id: Option<MessageId>) -> String {
 
 /// An entry that the service has lost, and who can say what it was.
 #[must_use]
-pub fn lost(number: u64, kind: Option<EntryKind>, sender: &ContactId) -> (String, String) {
+pub fn lost(number: u64, kind: Option<EntryKind>, sender: &ContactId) -> (String, Mend) {
     match kind {
         Some(kind) if is_message(kind) => (
             format!("the service has lost message {number}, from {sender}"),
-            format!("call {sender}, and ask to send it again: liaison directory show {sender}"),
+            Mend::AskToSendAgain(sender.clone()),
         ),
         Some(_) | None => (
             format!("the service has lost entry {number}, which is about a message of {sender}"),
-            "tell the operator of the service".to_owned(),
+            Mend::TellOperator,
         ),
     }
 }
@@ -259,7 +262,7 @@ pub fn gone(all: &[Gone]) -> Vec<String> {
     });
     let lost = all.iter().filter_map(|gone| {
         let (what, mend) = lost(gone.first, gone.kind, gone.lost.as_ref()?);
-        Some(format!("{what}: {mend}"))
+        Some(format!("{what}: {}", to_do(&mend)))
     });
     forgotten.chain(messages).chain(others).chain(lost).collect()
 }

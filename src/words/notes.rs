@@ -1,6 +1,7 @@
 //! What an office tells, in words.
 
-use crate::client::error::{ClientError, Exit, Fate, Sending};
+use crate::client::error::ClientError;
+use crate::client::fate::{Fate, Sending};
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
@@ -13,7 +14,7 @@ use crate::signed::proto::Class;
 
 use super::{
     ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged,
-    not_delivered, not_proven, unverified, when,
+    not_delivered, not_proven, to_do, unverified, when,
 };
 
 /// A note, in a sentence.
@@ -90,7 +91,7 @@ pub fn note(note: &Note) -> String {
         Note::Later(number, kind) => later(*number, *kind),
         Note::NotFetched(number, why) => format!("message {number} is not fetched yet: {why}"),
         Note::BodyLost(why) => match &why.mend {
-            Some(mend) => format!("{why}: {mend}"),
+            Some(mend) => format!("{why}: {}", to_do(mend)),
             None => why.to_string(),
         },
         Note::NotSynced(why) => {
@@ -233,33 +234,14 @@ pub fn spelled(error: &ClientError) -> ClientError {
         }
         Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => None,
     });
-    let (sentence, mend) = (sentence(error), mend(error));
+    let (sentence, mend) = (sentence(error), error.what_mends().map(Box::new));
     ClientError { sentence, mend, details, fate: None, ..error.clone() }
 }
 
 /// What mends it.
 #[must_use]
 pub fn mend(error: &ClientError) -> Option<String> {
-    let mend = error.mend.clone();
-    match error.fate {
-        Some(Fate::Waits(_, what)) => {
-            let again = match what {
-                Sending::Message => "liaison sent",
-                Sending::Acknowledgement => "liaison inbox",
-            };
-            Some(match mend {
-                Some(mend) if error.exit == Exit::NotReachable => {
-                    format!("{again}, in a while; if that fails for long, {mend}")
-                }
-                Some(mend) => mend,
-                None => again.to_owned(),
-            })
-        }
-        Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
-            Some(mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed")))
-        }
-        Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
-    }
+    error.what_mends().as_ref().map(to_do)
 }
 
 /// Several who acknowledged, in a line.
@@ -297,7 +279,8 @@ pub const fn why_call(why: Why) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::Side;
+    use crate::client::error::{Family, Side};
+    use crate::client::mend::Mend;
     use crate::client::message::open::NotOpened;
     use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
@@ -378,10 +361,11 @@ mod tests {
             assert_eq!(outbox.why_kept_back(id).unwrap(), Some((reason, sentence)));
             mend(&kept).unwrap()
         };
-        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let lost = ClientError::new(Side::Network, Family::NotReachable, "NO_CONNECTION", "nobody");
         assert_eq!(kept(lost.clone()), "liaison sent");
-        let asks = "liaison sent, in a while; if that fails for long, ask the operator";
-        assert_eq!(kept(lost.mended_by("ask the operator")), asks);
+        let asks =
+            "liaison sent, in a while; if that fails for long, tell the operator of the service";
+        assert_eq!(kept(lost.mended_by(Mend::TellOperator)), asks);
         // What acknowledges goes with the inbox.
         let acknowledges = Request::Acknowledge(v1::AcknowledgeRequest {
             words: Some(Net::new().notification().envelope),
@@ -389,7 +373,7 @@ mod tests {
         });
         let other = MessageId::new(2, [2; 10]);
         outbox.put((other, Digest::of(b"a header")), &acknowledges).unwrap();
-        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let lost = ClientError::new(Side::Network, Family::NotReachable, "NO_CONNECTION", "nobody");
         let said = kept_back(&outbox, lost, other);
         let waits = format!("the acknowledgement is sealed and waits in the outbox as {other}, ");
         assert!(sentence(&said).starts_with(&waits), "{said}");
@@ -397,7 +381,8 @@ mod tests {
         // There may be room later: who cannot wait calls.
         let contacts = vec![seat(FR).contact()];
         let full = ClientError::from(Refusal::MailboxShare { contacts, retry: Some(30) });
-        assert_eq!(kept(full.mended_by("call fr/cert-fr")), "call fr/cert-fr");
+        let call = "call fr/cert-fr: liaison directory show fr/cert-fr";
+        assert_eq!(kept(full.mended_by(Mend::Call(vec![seat(FR).contact()]))), call);
     }
 
     #[test]
@@ -406,8 +391,8 @@ mod tests {
         let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         let error = without_receipt(id, error);
         let said = format!("{id} was handed in; its receipt cannot be checked before the update");
-        assert_eq!((error.exit, not_accepted(id, None, &error)), (Exit::UpdateMe, said));
-        let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
+        assert_eq!((error.family, not_accepted(id, None, &error)), (Family::UpdateMe, said));
+        let busy = ClientError::new(Side::Theirs, Family::Refused, "CLOSED", "closed");
         let error = without_receipt(id, busy);
         let said = format!("the message {id} was not accepted: CLOSED: closed");
         assert_eq!(not_accepted(id, None, &error), said);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use liaison::client::administration::verify;
-use liaison::client::error::Exit;
+use liaison::client::error::Family;
 use liaison::client::keys::Owner;
 use liaison::crypto::hash::Digest;
 use liaison::domain::administration::proposal::Act;
@@ -1012,7 +1012,7 @@ async fn who_is_not_asked_names_the_whole_id() {
     for short in [&id[..4], &id[..12], &id[..63]] {
         for what in ["approve", "commit", "abort"] {
             let refused = hugo.run(&["admin", what, short, "--yes"]).await.unwrap_err();
-            assert_eq!((refused.reason.code(), refused.exit), ("WHOLE_ID_NEEDED", Exit::Usage));
+            assert_eq!((refused.reason.code(), refused.family), ("WHOLE_ID_NEEDED", Family::Usage));
         }
         // Who is asked is shown it in full, whole id and all.
         assert_eq!(
@@ -1065,7 +1065,7 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
         ("commit", over, "PROPOSAL_EXPIRED"),
     ] {
         let refused = gina.run(&decide(what, id)).await.unwrap_err();
-        assert_eq!((refused.reason.code(), refused.exit), (reason, Exit::Refused), "{what}");
+        assert_eq!((refused.reason.code(), refused.family), (reason, Family::Refused), "{what}");
         assert!(refused.mend.is_some(), "{what}");
         let gave_up = refused.sentence.contains("operator/gina gave it up at");
         assert_eq!(gave_up, *id == *given_up, "{}", refused.sentence);
@@ -1092,10 +1092,10 @@ async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
     std::fs::write(folder.join("audit-head"), &lost).unwrap();
     let refused = iris.run(&AUDIT).await.unwrap_err();
     assert_eq!(
-        (refused.reason.code(), refused.exit),
-        ("AUDIT_WENT_BACK", Exit::VerificationFailed)
+        (refused.reason.code(), refused.family),
+        ("AUDIT_WENT_BACK", Family::VerificationFailed)
     );
-    assert!(refused.mend.unwrap().contains("liaison admin audit --anew"));
+    assert!(liaison::words::mend(&refused).unwrap().contains("liaison admin audit --anew"));
     // Nobody begins anew unasked.
     assert_eq!(iris.run(&ANEW).await.unwrap_err().reason.code(), "NOT_AGREED");
     assert_eq!(std::fs::read(folder.join("audit-head")).unwrap(), lost);

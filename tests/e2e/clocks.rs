@@ -160,7 +160,7 @@ async fn who_has_a_wrong_clock_is_told_so_or_is_not_hindered() {
 #[track_caller]
 fn told(answer: Result<(), ClientError>) -> String {
     let Err(why) = answer else { return String::new() };
-    let screen = format!("{} {}", why.sentence, why.mend.unwrap_or_default());
+    let screen = format!("{} {}", why.sentence, liaison::words::mend(&why).unwrap_or_default());
     assert!(screen.contains("clock"), "{screen}");
     why.reason.to_string()
 }

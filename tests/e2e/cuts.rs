@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use liaison::client::draft::Bundle;
-use liaison::client::error::{ClientError, Exit, Side};
+use liaison::client::error::{ClientError, Family, Side};
 use liaison::client::outbox::Stage;
 use liaison::client::reason::Rule;
 use liaison::domain::ids::MessageId;
@@ -31,8 +31,8 @@ fn breaks(count: usize, (_, up, down): (usize, usize, usize)) -> Vec<Break> {
 #[track_caller]
 fn passed(done: Result<(), ClientError>, broken: Break) {
     if let Err(error) = done {
-        let found = (error.side, error.exit);
-        assert_eq!(found, (Side::Network, Exit::NotReachable), "{broken:?}: {error}");
+        let found = (error.side, error.family);
+        assert_eq!(found, (Side::Network, Family::NotReachable), "{broken:?}: {error}");
         let not_connected = ["NO_CONNECTION", "TLS", "TIMED_OUT"].contains(&error.reason.code());
         assert!(not_connected, "{broken:?}: {error}");
     }
@@ -320,7 +320,7 @@ async fn an_alert_is_kept_while_the_server_is_not_believed() {
     fr.way.leads_to(&gateway.address);
     let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
     let error = fr.run(&notify).await.unwrap_err();
-    assert_eq!(error.exit, Exit::VerificationFailed, "{error}");
+    assert_eq!(error.family, Family::VerificationFailed, "{error}");
     assert!(error.sentence.contains("waits in the outbox"), "{error}");
     fr.way.leads_to(&net.address);
     fr.run(&["sent"]).await.unwrap();
@@ -340,7 +340,7 @@ async fn who_follows_ends_when_the_service_refuses() {
     net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
     let ended = tokio::time::timeout(limits::CONNECTION_AGE, follows).await.expect("it ends");
     let error = ended.unwrap().unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
+    assert_eq!((error.reason.code(), error.family), ("NOT_PERMITTED", Family::IdentityOrKey));
 }
 
 /// The invitation's, and the one that the service tells.
@@ -379,7 +379,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
     let nothing = async |typed: &[&str], why: &str| {
         let error = fr.run(typed).await.unwrap_err();
-        assert_eq!((error.reason.code(), error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
+        assert_eq!((error.reason.code(), error.family), ("NOTHING_TO_RETRY", Family::NotFound));
         assert!(error.sentence.contains(why), "{error}");
     };
     nothing(&["sent", "retry"], "nothing that was sent from here is refused").await;

@@ -118,7 +118,10 @@ async fn who_asks_for_a_lost_body_hears_whom_to_call_and_the_mailbox_goes_on() {
     let error = jp.run(&["inbox", "read", "1"]).await.unwrap_err();
     assert_eq!((error.side, error.reason.code()), (Side::Theirs, "BODY_DAMAGED"));
     assert!(error.sentence.contains("message 1 from fr/cert/duty-1 (sent 20"), "{error}");
-    assert_eq!(error.mend.unwrap(), "call fr/cert, and ask to send it again");
+    assert_eq!(
+        liaison::words::mend(&error).unwrap(),
+        "call fr/cert, and ask to send it again: liaison directory show fr/cert"
+    );
 }
 
 /// The key of the message that an entry of a mailbox shows.
@@ -265,7 +268,9 @@ async fn who_collects_is_told_once_what_the_service_has_lost() {
     let error = jp.run(&["inbox", "read", "2"]).await.unwrap_err();
     assert_eq!((error.side, error.reason.code()), (Side::Theirs, "BODY_DAMAGED"));
     assert_eq!(error.sentence, "the service has lost message 2, from fr/cert");
-    assert!(error.mend.unwrap().starts_with("call fr/cert, and ask to send it again"));
+    assert!(
+        liaison::words::mend(&error).unwrap().starts_with("call fr/cert, and ask to send it again")
+    );
     jp.run(&["inbox", "read", "3"]).await.unwrap();
     let follows = jp.elsewhere(&net);
     let following = follows.start(&["inbox", "list", "--follow"]);

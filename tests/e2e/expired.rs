@@ -1,6 +1,6 @@
 //! What members see of what has expired: who collects before, between and behind the three times.
 
-use liaison::client::error::Exit;
+use liaison::client::error::Family;
 use liaison::domain::refusal::{Refusal, Which};
 use liaison::wire::status;
 use serde_json::{Value, json};
@@ -39,8 +39,8 @@ async fn does(office: &Office, typed: &[&str]) {
 /// Why a command fails.
 async fn fails(office: &Office, typed: &[&str]) -> (String, String) {
     let error = Box::pin(office.run(typed)).await.unwrap_err();
-    assert_eq!(error.exit, Exit::NotFound, "{error}");
-    (error.reason.to_string(), error.mend.unwrap_or_default())
+    assert_eq!(error.family, Family::NotFound, "{error}");
+    (error.reason.to_string(), liaison::words::mend(&error).unwrap_or_default())
 }
 
 /// The next message that who follows prints. Nothing had expired before it came.

@@ -1,6 +1,6 @@
 //! A seat is stolen: what it could open is known, and those who wrote it are told, once.
 
-use liaison::client::error::Exit;
+use liaison::client::error::Family;
 use liaison::client::home::Home;
 use liaison::client::keys::Owner;
 use serde_json::Value;
@@ -71,8 +71,8 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
     assert_eq!((&found["earlier"], &found["not_fetched"]), (&1.into(), &0.into()), "{found}");
     // Who has the seat would read that he is found out.
     let early = Box::pin(fr.run(&TELL)).await.unwrap_err();
-    assert_eq!((early.reason.code(), early.exit), ("SEAT_IN_FORCE", Exit::Refused));
-    assert!(early.mend.unwrap().contains("seat revoke fr/cert/duty-2"));
+    assert_eq!((early.reason.code(), early.family), ("SEAT_IN_FORCE", Family::Refused));
+    assert!(liaison::words::mend(&early).unwrap().contains("seat revoke fr/cert/duty-2"));
     said(&mut fr, &REVOKE).await;
     tells(&jp, &fr, "After").await;
     assert_eq!(
@@ -81,7 +81,7 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
         "it has no letter for that"
     );
     let asked = Box::pin(fr.run(&TELL[..5])).await.unwrap_err();
-    assert_eq!((asked.reason.code(), asked.exit), ("NOT_TOLD", Exit::NeedsApproval));
+    assert_eq!((asked.reason.code(), asked.family), ("NOT_TOLD", Family::NeedsApproval));
     let shown = said(&mut fr, &[&TELL[..5], &["--dry-run"]].concat()).await;
     assert_eq!(states(&shown), [("at/cert", "not told"), ("jp/cert", "not told")], "{shown}");
     assert!(heard(&mut jp).await.is_empty() && heard(&mut at).await.is_empty());
@@ -156,6 +156,6 @@ async fn what_cannot_be_judged_is_refused_before_anything_is_asked_for() {
     // Without the service it says what is here, and that this is not all.
     fr.run(&["inbox", "list"]).await.unwrap();
     fr.way.breaks_for_ever([], Break::Refuse);
-    assert_eq!(fr.run(&EXPOSURE).await.unwrap_err().exit, Exit::NotReachable);
+    assert_eq!(fr.run(&EXPOSURE).await.unwrap_err().family, Family::NotReachable);
     assert_eq!(jp.run(&EXPOSURE).await.unwrap_err().reason.code(), "OTHER_CONTACT");
 }

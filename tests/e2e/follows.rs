@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use liaison::client::error::{Exit, Side};
+use liaison::client::error::{Family, Side};
 use liaison::client::message::compose::Outside;
 use liaison::domain::refusal::Refusal;
 use liaison::domain::relay::envelope;
@@ -249,8 +249,8 @@ async fn what_could_not_be_fetched_is_neither_read_nor_acknowledged() {
         let acknowledge = ["inbox", "ack", "1", "--person", "Anna"];
         for typed in [&acknowledge[..], &["inbox", "read", "1"]] {
             let error = jp.run(typed).await.unwrap_err();
-            let found = (error.reason.code(), error.exit, error.side);
-            assert_eq!(found, ("NOT_FETCHED", Exit::NotReachable, side), "{error}");
+            let found = (error.reason.code(), error.family, error.side);
+            assert_eq!(found, ("NOT_FETCHED", Family::NotReachable, side), "{error}");
             assert!(error.sentence.contains("only its header is here"), "{error}");
         }
         assert!(jp.outbox().ids().unwrap().is_empty(), "nothing was sealed");

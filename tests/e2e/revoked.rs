@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use liaison::client::error::Exit;
+use liaison::client::error::Family;
 use liaison::store::Engine;
 use liaison::tls::Identity;
 use liaison::wire::v1::collect_response::Item as Answer;
@@ -99,7 +99,7 @@ async fn a_slip_from_the_drawer_ends_who_follows() {
     let begun = Instant::now();
     jp.run(&["publish", slip]).await.unwrap();
     let ended = soon("its end", follows).await.unwrap().unwrap_err();
-    assert_eq!(ended.exit, Exit::IdentityOrKey, "{ended:?}");
+    assert_eq!(ended.family, Family::IdentityOrKey, "{ended:?}");
     assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use liaison::ambient::Ambient;
 use liaison::client::draft::Bundle;
-use liaison::client::error::{ClientError, Exit};
+use liaison::client::error::{ClientError, Family};
 use liaison::client::home::Home;
 use liaison::client::keys::{Keys, Owner};
 use liaison::client::place;
@@ -130,7 +130,7 @@ async fn what_was_sealed_to_the_old_keys_is_opened_with_them() {
     assert_eq!((stay["forgotten"].as_array().unwrap().len(), &stay["messages"]), (0, &0.into()));
     net.open.clock.set(net.open.ambient.now() + 32 * 86_400);
     let asked = fr.run(&["key", "forget", "fr/cert/duty-1"]).await.unwrap_err();
-    assert_eq!((asked.reason.code(), asked.exit), ("NOT_CONFIRMED", Exit::NeedsApproval));
+    assert_eq!((asked.reason.code(), asked.family), ("NOT_CONFIRMED", Family::NeedsApproval));
     let yes = ["key", "forget", "fr/cert/duty-1", "--yes", "fr/cert/duty-1"];
     let gone = said(&mut fr, &yes).await;
     assert_eq!((gone["forgotten"].as_array().unwrap().len(), &gone["messages"]), (2, &1.into()));
@@ -147,9 +147,9 @@ async fn what_waits_in_the_outbox_goes_with_the_new_keys() {
     fr.run(&LIST).await.unwrap();
     fr.way.breaks_for_ever([], Break::Refuse);
     let notify = ["notify", "jp/cert", "--title", "Waits", "--text", "x", "--stale-directory"];
-    assert_eq!(fr.run(&notify).await.unwrap_err().exit, Exit::NotReachable);
+    assert_eq!(fr.run(&notify).await.unwrap_err().family, Family::NotReachable);
     let ack = ["inbox", "ack", "1", "--person", "Anna"];
-    assert_eq!(fr.run(&ack).await.unwrap_err().exit, Exit::NotReachable);
+    assert_eq!(fr.run(&ack).await.unwrap_err().family, Family::NotReachable);
     fr.way.breaks([]);
     fr.run(&ROTATE).await.unwrap();
     fr.run(&["sync"]).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_roster_that_is_carried_to_its_keeper_locks_nobody_out() {
     // The same again goes on with the same keys, and another rotation does not begin beside it.
     let first = keys(&fr).next(fr.party.seat(), &net.open.ambient).unwrap();
     let other = fr.run(&[&ROTATE[..], &["--only", "seal"]].concat()).await.unwrap_err();
-    assert_eq!((other.reason.code(), other.exit), ("ROTATION_UNDER_WAY", Exit::Usage));
+    assert_eq!((other.reason.code(), other.family), ("ROTATION_UNDER_WAY", Family::Usage));
     fr.run(&[&ROTATE[..], &out].concat()).await.unwrap();
     let again = keys(&fr).next(fr.party.seat(), &net.open.ambient).unwrap();
     assert_eq!((again.purposes(), again.seal), (first.purposes(), first.seal));

@@ -1,7 +1,7 @@
 //! A service on older data, whose file of what it had shown is as old: nothing stops its start, so its
 //! members notice; then its mailboxes begin anew, and everything is there once.
 
-use liaison::client::error::{ClientError, Exit};
+use liaison::client::error::{ClientError, Family};
 use liaison::domain::ids::MessageId;
 use liaison::service::epochs::Which;
 use liaison::store::Engine;
@@ -46,8 +46,12 @@ async fn listed(office: &mut Office) -> Vec<(String, u64)> {
 
 fn is_caught(done: Result<(), ClientError>, reason: &str) -> ClientError {
     let error = done.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), (reason, Exit::VerificationFailed), "{error}");
-    let mend = error.mend.as_deref().unwrap_or_default();
+    assert_eq!(
+        (error.reason.code(), error.family),
+        (reason, Family::VerificationFailed),
+        "{error}"
+    );
+    let mend = liaison::words::mend(&error).unwrap_or_default();
     assert!(mend.contains("liaisond mailbox new-epoch"), "{mend}");
     error
 }

@@ -18,7 +18,7 @@ use liaison::client::address::Address;
 use liaison::client::connect::{
     ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
-use liaison::client::error::{ClientError, Exit, Side};
+use liaison::client::error::{ClientError, Family, Side};
 use liaison::crypto::cert::{CertificateFault, ServiceName};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
@@ -550,8 +550,8 @@ async fn who_ends_a_handshake_before_it_began_is_understood() {
         address: somewhere(),
         source: Broken::NoPlace,
     });
-    let (side, exit) = (Side::Network, Exit::NotReachable);
-    assert_eq!((error.side, error.exit, error.reason.code()), (side, exit, "NO_PLACE"));
+    let (side, exit) = (Side::Network, Family::NotReachable);
+    assert_eq!((error.side, error.family, error.reason.code()), (side, exit, "NO_PLACE"));
     assert!(error.sentence.ends_with("try again in a while"), "{error}");
 }
 

@@ -1,9 +1,10 @@
 //! What waits in an outbox: what it is said to wait for, whom it reaches in the end, and that nobody has it
 //! twice.
 
-use liaison::client::error::{ClientError, Exit, Side};
+use liaison::client::error::{ClientError, Family, Side};
 use liaison::client::home::Home;
 use liaison::client::keys::Owner;
+use liaison::client::mend::Mend;
 use liaison::domain::ids::MessageId;
 use liaison::domain::refusal::Refusal;
 use liaison::wire::status;
@@ -84,8 +85,8 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     let (id, _) = world.notify_in_vain().await;
     world.fr_leaves().await;
     let error = world.jp.run(&["sent"]).await.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), (WITHOUT, Exit::Refused));
-    let mend = error.mend.unwrap();
+    assert_eq!((error.reason.code(), error.family), (WITHOUT, Family::Refused));
+    let mend = liaison::words::mend(&error).unwrap();
     assert!(mend.contains("call fr/cert"), "{mend}");
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
     assert_eq!(world.jp.outbox().refused(id).unwrap().unwrap().code(), WITHOUT);
@@ -96,7 +97,7 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     assert_eq!(world.prints()["messages"][0]["mend"], mend);
     // Said again, it goes to nobody still, unless the others are enough.
     let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), (WITHOUT, Exit::Refused));
+    assert_eq!((error.reason.code(), error.family), (WITHOUT, Family::Refused));
     // Its row says why.
     assert_eq!(error.sentence, format!("{id} was not accepted"));
     let why = world.prints()["retried"][0]["sentence"].as_str().unwrap().to_owned();
@@ -104,7 +105,7 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     assert_eq!(world.has(&world.at).await, 0);
     let retry = ["sent", "retry", &id.to_string(), "--skip-full"];
     let error = world.jp.run(&retry).await.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), ("BY_TELEPHONE", Exit::Partial));
+    assert_eq!((error.reason.code(), error.family), ("BY_TELEPHONE", Family::Partial));
     let retried = &world.prints()["retried"][0];
     let went = retried["went_as"].as_str().unwrap();
     assert_eq!(retried["id"], id.to_string());
@@ -117,7 +118,7 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     assert_eq!(world.prints()["mend"], Value::Null);
     for typed in [&retry[..], &retry[..2]] {
         let error = world.jp.run(typed).await.unwrap_err();
-        assert_eq!((error.reason.code(), error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
+        assert_eq!((error.reason.code(), error.family), ("NOTHING_TO_RETRY", Family::NotFound));
     }
     assert_eq!(world.has(&world.at).await, 1);
 }
@@ -145,14 +146,14 @@ async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
     let before = world.gate.asked("Submit");
     let (id, error) = world.notify(&[]).await;
     assert_eq!(world.gate.asked("Submit") - before, 1, "whoever is there is asked at once");
-    assert_eq!((error.reason.code(), error.exit), ("MAILBOX_SHARE", Exit::Refused));
-    let mend = error.mend.unwrap();
+    assert_eq!((error.reason.code(), error.family), ("MAILBOX_SHARE", Family::Refused));
+    let mend = liaison::words::mend(&error).unwrap();
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
     assert!(!mend.contains("notify"), "{mend}");
     world.gate.next("Submit", [world.full()]);
     let retry = ["sent", "retry", &id.to_string(), "--skip-full"];
     let error = world.jp.run(&retry).await.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), ("BY_TELEPHONE", Exit::Partial));
+    assert_eq!((error.reason.code(), error.family), ("BY_TELEPHONE", Family::Partial));
     assert_eq!((world.has(&world.fr).await, world.has(&world.at).await), (0, 1));
     // There is room again, and nothing waits for it.
     world.jp.run(&["sent"]).await.unwrap();
@@ -165,11 +166,11 @@ async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
 async fn what_waits_is_said_to_wait_and_to_be_kept_before_anything_else() {
     let mut world = World::new().await;
     let (id, error) = world.notify_in_vain().await;
-    assert_eq!((error.reason.code(), error.exit), ("NO_CONNECTION", Exit::NotReachable));
+    assert_eq!((error.reason.code(), error.family), ("NO_CONNECTION", Family::NotReachable));
     let said = format!("it is sealed and waits in the outbox as {id}");
     assert!(error.sentence.starts_with(&said), "{error}");
     assert!(error.sentence.contains("do not send it again; no TCP connection"), "{error}");
-    assert!(error.mend.unwrap().starts_with("liaison sent, in a while"));
+    assert!(liaison::words::mend(&error).unwrap().starts_with("liaison sent, in a while"));
     assert_eq!(
         (&*error.details["waiting"], &*error.details["call"]),
         (&*id.to_string(), "at/cert, fr/cert")
@@ -205,8 +206,8 @@ async fn a_seat_that_syncs_hands_in_what_waits() {
     world.gate.all("Submit", Instead::Says(status::of(&Refusal::BodyDigest)));
     let error = world.jp.run(&["sync"]).await.unwrap_err();
     assert_eq!(
-        (error.reason.code(), error.exit, error.printed),
-        ("BODY_DIGEST", Exit::Refused, true)
+        (error.reason.code(), error.family, error.printed),
+        ("BODY_DIGEST", Family::Refused, true)
     );
     assert_eq!(world.jp.printed().len(), 1);
 }
@@ -252,10 +253,10 @@ async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
     assert_eq!(row["not_opened"], "KEY_NOT_HELD");
     let acknowledge = ["inbox", "ack", "1", "--person", "Eve"];
     let error = world.jp.run(&acknowledge).await.unwrap_err();
-    assert_eq!((error.reason.code(), error.exit), ("NOT_READ", Exit::NeedsApproval));
+    assert_eq!((error.reason.code(), error.family), ("NOT_READ", Family::NeedsApproval));
     assert_eq!(error.details["why"], "KEY_NOT_HELD");
     assert!(error.sentence.starts_with("nobody here has read message 1"), "{error}");
-    assert!(error.mend.unwrap().contains("--yes"));
+    assert!(liaison::words::mend(&error).unwrap().contains("--yes"));
     world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
     assert_eq!(world.prints()["acknowledged"], true);
 }
@@ -272,11 +273,11 @@ async fn an_acknowledgement_that_waits_is_said_to_be_his_who_made_it() {
     world.jp.way.breaks_for_ever([], Break::Refuse);
     for person in ["Ana", "Bruno"] {
         let error = world.jp.run(&["inbox", "ack", "1", "--person", person]).await.unwrap_err();
-        assert_eq!(error.exit, Exit::NotReachable);
+        assert_eq!(error.family, Family::NotReachable);
         let said =
             "1, acknowledged by Ana: the acknowledgement is sealed and waits in the outbox as";
         assert!(error.sentence.starts_with(said), "{error}");
-        assert!(error.mend.unwrap().starts_with("liaison inbox, in a while"));
+        assert!(liaison::words::mend(&error).unwrap().starts_with("liaison inbox, in a while"));
     }
     world.jp.run(&["inbox", "read", "1"]).await.unwrap();
     let read = world.prints();
@@ -302,7 +303,7 @@ async fn what_is_not_there_to_retry_sends_nobody_in_a_circle() {
     let error = world.jp.run(&["sent", "retry", "zz"]).await.unwrap_err();
     assert_eq!(
         (error.reason.code(), error.mend.as_deref()),
-        ("UNKNOWN_MESSAGE", Some("liaison sent"))
+        ("UNKNOWN_MESSAGE", Some(&Mend::Sent))
     );
     let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
     assert_eq!((error.reason.code(), error.mend), ("NOTHING_TO_RETRY", None));
@@ -317,7 +318,7 @@ async fn a_dry_run_refuses_what_does_not_point_at_one_message() {
     let typed = ["notify", "fr/cert", "--title", "x", "--text", "y", "--reply-to", "01"];
     for more in [&["--dry-run"][..], &[]] {
         let error = world.jp.run(&[&typed[..], more].concat()).await.unwrap_err();
-        assert_eq!((error.reason.code(), error.exit), ("SEVERAL_MESSAGES", Exit::Usage));
+        assert_eq!((error.reason.code(), error.family), ("SEVERAL_MESSAGES", Family::Usage));
     }
 }
 
@@ -335,6 +336,6 @@ async fn a_number_that_is_no_messages_is_said_to_be_that() {
         ("0", "no message here has the number 0"),
     ] {
         let error = world.jp.run(&["inbox", "read", number]).await.unwrap_err();
-        assert_eq!((&*error.sentence, error.exit), (said, Exit::NotFound));
+        assert_eq!((&*error.sentence, error.family), (said, Family::NotFound));
     }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::StreamExt as _;
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::place::Lock;
 use crate::client::reason::Here;
@@ -360,7 +360,7 @@ impl Stay {
 }
 
 fn is_of_keys(why: &ClientError) -> bool {
-    why.exit == Exit::IdentityOrKey
+    why.family == Family::IdentityOrKey
 }
 
 /// Says what was gone before it was collected, once.
@@ -530,7 +530,7 @@ mod tests {
     use super::*;
 
     fn lost() -> ClientError {
-        ClientError::new(Side::Network, Exit::NotReachable, "UNAVAILABLE", "a stream was reset")
+        ClientError::new(Side::Network, Family::NotReachable, "UNAVAILABLE", "a stream was reset")
     }
 
     #[test]

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::error::{ClientError, Exit, Sending, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::Sending;
+use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
 use crate::client::message::text::visible;
 use crate::client::message::words as wording;
@@ -82,7 +84,7 @@ fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
                 None => Err(Refusal::UnknownMember(member.clone())),
             },
         };
-        found.map_err(|why| ClientError::from(why).mended_by("liaison directory list"))?;
+        found.map_err(|why| ClientError::from(why).mended_by(Mend::ListDirectory))?;
     }
     mail.muted.set(who, muted)?;
     say_muted(ctx, &mail.muted)
@@ -191,7 +193,7 @@ fn expired((kept, header): &Came) -> ClientError {
         "message {number}, from {from}, written {created}, expired {expires}, before it was read \
          here: its content is deleted"
     );
-    let mut error = ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence);
+    let mut error = ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence);
     error.details.insert("from".to_owned(), from.to_string());
     error.details.insert("created".to_owned(), of.created.to_string());
     error.details.insert("expires".to_owned(), of.expires.to_string());
@@ -200,11 +202,11 @@ fn expired((kept, header): &Came) -> ClientError {
 
 /// Who sent what has expired can still be told, and tell.
 fn call(error: ClientError, sender: &ContactId) -> ClientError {
-    error.mended_by(format!("call {sender}: liaison directory show {sender}"))
+    error.mended_by(Mend::Call(vec![sender.clone()]))
 }
 
 /// Why a message is not shown, and what mends that.
-pub(super) fn not_shown(at: &Pointer, why: NotShown, mend: &str) -> ClientError {
+pub(super) fn not_shown(at: &Pointer, why: NotShown, mend: Mend) -> ClientError {
     match why {
         NotShown::NotOne(why) => not_one(at, why, mend, named),
         NotShown::Gone(gone) => nothing_left(&gone),
@@ -223,7 +225,7 @@ pub(super) fn not_shown(at: &Pointer, why: NotShown, mend: &str) -> ClientError 
         }
         NotShown::NothingToRead => {
             let sentence = "nothing to read";
-            ClientError::new(Side::Ours, Exit::Usage, Here::NotAMessage, sentence)
+            ClientError::new(Side::Ours, Family::Usage, Here::NotAMessage, sentence)
         }
         NotShown::Failed(error) => *error,
     }
@@ -245,8 +247,8 @@ fn nothing_left(gone: &Gone) -> ClientError {
         return error.mended_by(mend);
     }
     let sentence = words::gone(std::slice::from_ref(gone)).concat();
-    ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
-        .mended_by("liaison inbox list")
+    ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence)
+        .mended_by(Mend::Inbox)
 }
 
 fn no_message(number: u64, what: &NoMessage) -> ClientError {
@@ -257,8 +259,8 @@ fn no_message(number: u64, what: &NoMessage) -> ClientError {
         NoMessage::Other => "no message to people",
     };
     let sentence = format!("entry {number} of the mailbox: {why}");
-    ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence)
-        .mended_by("liaison inbox list")
+    ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence)
+        .mended_by(Mend::Inbox)
 }
 
 /// Only the header of a message is here, and nobody here has to do anything for the rest to come.
@@ -271,18 +273,17 @@ fn not_fetched(number: u64, why: Option<&ClientError>) -> ClientError {
         }
         None => Side::Theirs,
     };
-    ClientError::new(side, Exit::NotReachable, Here::NotFetched, sentence)
-        .mended_by(format!("liaison inbox read {number}"))
+    ClientError::new(side, Family::NotReachable, Here::NotFetched, sentence)
+        .mended_by(Mend::Read(number))
 }
 
 /// The message that a new one answers.
 pub(super) fn answered(mail: &Mail, at: &Pointer) -> Result<VerifiedHeader, ClientError> {
-    let mend = "name the number of one that came, or the digest of one that was sent";
-    mail.to_answer(at).map_err(|why| not_shown(at, why, mend))
+    mail.to_answer(at).map_err(|why| not_shown(at, why, Mend::NumberOrDigest))
 }
 
 async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
-    let not_shown = |why| not_shown(at, why, MEND);
+    let not_shown = |why| not_shown(at, why, Mend::Inbox);
     let mut mail = Mail::here(&ctx.office)?;
     let (came, session) = mail.find(at).await.map_err(not_shown)?;
     let shown = mail.read(&came).map_err(not_shown)?;
@@ -328,7 +329,7 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, Cl
         }
     }
     let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
-    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence))
+    Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence))
 }
 
 /// The last part of a foreign name, with nothing that a shell, a file system or an eye takes for
@@ -377,7 +378,7 @@ async fn acknowledge(
     yes: bool,
 ) -> Result<(), ClientError> {
     let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
-    let found = mail.find(at).await.map_err(|why| not_shown(at, why, MEND))?;
+    let found = mail.find(at).await.map_err(|why| not_shown(at, why, Mend::Inbox))?;
     let ((kept, header), _) = found;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
     let made = match mail.acknowledging(header.digest())? {
@@ -461,11 +462,11 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
     if yes || agreed(ctx, "Acknowledge it all the same? [y/N]") {
         return Ok(());
     }
-    let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+    let (side, family) = (Side::Ours, Family::NeedsApproval);
     let sentence = format!("{said}; nothing was acknowledged");
-    let mut error = ClientError::new(side, exit, Here::NotRead, sentence);
+    let mut error = ClientError::new(side, family, Here::NotRead, sentence);
     error.details.insert("why".to_owned(), why.reason().to_string());
-    Err(error.mended_by("let a colleague read and acknowledge it, or add --yes"))
+    Err(error.mended_by(Mend::LetColleagueRead))
 }
 
 fn compose(
@@ -479,7 +480,7 @@ fn compose(
     made.map_err(|error| {
         let error = ClientError::from(error);
         if error.reason == Rule::NotALevel {
-            return error.mended_by("liaison inbox ack NUMBER --level LEVEL");
+            return error.mended_by(Mend::AcknowledgeAtLevel);
         }
         error
     })
@@ -489,8 +490,8 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
-        ClientError::new(Side::Ours, Exit::Usage, Here::NoPerson, sentence)
-            .mended_by("liaison inbox ack NUMBER --person NAME")
+        ClientError::new(Side::Ours, Family::Usage, Here::NoPerson, sentence)
+            .mended_by(Mend::AcknowledgeAs)
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
@@ -507,8 +508,6 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     })
 }
 
-/// What mends that none is shown, or another than was meant.
-const MEND: &str = "liaison inbox list";
 const COPIES: u32 = 100;
 /// Messages of a list, unless all are asked for.
 const PAGE: usize = 50;

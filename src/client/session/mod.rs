@@ -36,10 +36,11 @@ use super::charters::{Chain, Link};
 use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
-use super::error::{ClientError, Exit, Side};
+use super::error::{ClientError, Family, Side};
 use super::home::{Addresses, Home};
 use super::invitation::{Succession, Trust};
 use super::keys::Owner;
+use super::mend::Mend;
 use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
@@ -215,11 +216,11 @@ impl Session {
                 format!("the invitation to {name} names no address of the administration");
             return Err(ClientError::new(
                 Side::Ours,
-                Exit::NotReachable,
+                Family::NotReachable,
                 Here::NoAdminAddress,
                 sentence,
             )
-            .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
+            .mended_by(Mend::NameAdminAddress));
         }
         let identity = home.keys().tls(who, &net.ambient)?;
         let open = || Self::open_at(home, name, (addresses.clone(), Some(&identity)), net);
@@ -275,7 +276,7 @@ impl Session {
                     return Ok(Self { connection, home, name, address, ambient, patience });
                 }
                 Err(error) => {
-                    let silent = |error: &ClientError| error.exit == Exit::NotReachable;
+                    let silent = |error: &ClientError| error.family == Family::NotReachable;
                     if failed.as_ref().is_none_or(|failed| silent(failed) && !silent(&error)) {
                         failed = Some(error);
                     }
@@ -293,8 +294,8 @@ impl Session {
             (None, Some((path, why))) => bad_address(path, why),
             (None, None) => {
                 let sentence = format!("the invitation to {name} names no address");
-                ClientError::new(Side::Ours, Exit::NotReachable, Here::NoAddress, sentence)
-                    .mended_by("liaison join INVITATION")
+                ClientError::new(Side::Ours, Family::NotReachable, Here::NoAddress, sentence)
+                    .mended_by(Mend::Join)
             }
         })
     }
@@ -445,7 +446,7 @@ impl Session {
         if entries.is_empty() {
             let sentence =
                 format!("the service shows a log of {size} entries, and not entry {start}");
-            let failed = Exit::VerificationFailed;
+            let failed = Family::VerificationFailed;
             let withheld = ClientError::new(Side::Theirs, failed, Here::EntriesWithheld, sentence);
             return Err(withheld.into());
         }
@@ -573,17 +574,15 @@ async fn of_members<T>(
     what: &str,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
-    let mend = "correct addresses in config.toml, or liaison join INVITATION with a new one";
+    let mend = Mend::CorrectAddresses;
     answered(what, call).await.map_err(|why| of_other_port(why, what, "the administration", mend))
 }
 
 /// No address can be used.
 fn bad_address(path: &Path, why: &InvalidAddress) -> ClientError {
     let sentence = format!("{}: {why}, and no other address is known", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, Here::BadAddress, sentence).mended_by(format!(
-        "write host:port in addresses of {}, or liaison join INVITATION with a new one",
-        path.display()
-    ))
+    ClientError::new(Side::Ours, Family::Usage, Here::BadAddress, sentence)
+        .mended_by(Mend::CorrectAddressesOf(path.to_owned()))
 }
 
 /// Whether a handshake that broke gets to its end with a first message that fits one segment: then a
@@ -734,7 +733,7 @@ fn in_the_log(
 
 fn not_following(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a charter that does not follow: {why}");
-    let failed = Exit::VerificationFailed;
+    let failed = Family::VerificationFailed;
     ClientError::new(Side::Theirs, failed, Here::CharterDoesNotFollow, sentence)
 }
 
@@ -751,7 +750,7 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
     let (expected, found) = (bundle.publications().len(), read.len());
     if expected != found {
         let sentence = format!("the service answered {found} of {expected} statements");
-        let unexpected = Exit::Unexpected;
+        let unexpected = Family::Unexpected;
         return Err(ClientError::new(Side::Theirs, unexpected, Here::AnswersMissing, sentence));
     }
     Ok(read)

@@ -315,7 +315,7 @@ async fn what_a_service_withholds_shortens_or_forges_is_named() {
     assert_eq!(synced.withheld, [(contact, "telephone".to_owned())]);
     fake.state().checkpoint = log.checkpoint_at(3);
     let refused = sync(&session, &home).await.unwrap_err();
-    assert_eq!((refused.reason.code(), refused.exit), ("ROLLBACK", Exit::VerificationFailed));
+    assert_eq!((refused.reason.code(), refused.family), ("ROLLBACK", Family::VerificationFailed));
     assert!(std::path::Path::new(&refused.details["evidence"]).exists());
     let (_folder, home) = self::home(&log);
     fake.state().checkpoint = log.checkpoint();
@@ -438,8 +438,8 @@ async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
         bad.entries.push(entry.clone());
         (fake.state().log, fake.state().checkpoint) = (bad.clone(), bad.checkpoint());
         let refused = sync(&session, &home).await.unwrap_err();
-        let found = (refused.reason.code(), refused.side, refused.exit);
-        let expected = ("ENTRY_NOT_ADMISSIBLE", Side::Theirs, Exit::VerificationFailed);
+        let found = (refused.reason.code(), refused.side, refused.family);
+        let expected = ("ENTRY_NOT_ADMISSIBLE", Side::Theirs, Family::VerificationFailed);
         assert_eq!(found, expected);
         let path = std::path::Path::new(&refused.details["evidence"]);
         let both = [&log.checkpoint()[..], b"\n", &bad.checkpoint()].concat();
@@ -479,7 +479,7 @@ async fn a_sync_of_a_directory_with_newer_rules_says_update_me_and_goes_on() {
     let (synced, _) = sync(&session, &home).await.unwrap();
     assert_eq!((synced.size, synced.checked), (6, false));
     let error = ClientError::update_me(&synced.frozen.unwrap());
-    assert_eq!(error.exit as u8, 11);
+    assert_eq!(error.family, crate::client::error::Family::UpdateMe);
 }
 
 #[tokio::test]
@@ -636,7 +636,10 @@ async fn each_statement_handed_in_has_its_own_answer() {
         let answers = answers.unwrap();
         assert_eq!(answers[0], Answer::Logged(4));
         let Answer::Refused(refused) = &answers[1] else { panic!() };
-        assert_eq!((refused.reason.code(), refused.exit), ("BELOW_THRESHOLD", Exit::NeedsApproval));
+        assert_eq!(
+            (refused.reason.code(), refused.family),
+            ("BELOW_THRESHOLD", Family::NeedsApproval)
+        );
         assert_eq!(refused.details["needed"], "2");
     }
 }
@@ -756,7 +759,7 @@ async fn where_the_service_was_found_last_is_tried_first_unless_another_is_writt
     assert_eq!(home.addresses(&name()).unwrap().bad.len(), 1);
     let lost = Session::open(&home, &name(), None, &at("nowhere.example")).await.unwrap_err();
     assert_eq!(lost.reason.code(), "NO_CONNECTION");
-    assert!(lost.mend.unwrap().contains("liaison join"));
+    assert_eq!(lost.mend.as_deref(), Some(&Mend::AskWhetherItMoved));
     // None that is one at all.
     config.directories.get_mut("un.example").unwrap().addresses = vec!["::1".to_owned()];
     home.set_config(&config).unwrap();
@@ -766,6 +769,6 @@ async fn where_the_service_was_found_last_is_tried_first_unless_another_is_writt
     let bad = crate::client::armour::write(crate::client::armour::Kind::Invitation, &bad);
     std::fs::write(folder.join("invitation"), bad).unwrap();
     let none = Session::open(&home, &name(), None, &at("new.example")).await.unwrap_err();
-    assert_eq!((none.reason.code(), none.exit), ("BAD_ADDRESS", Exit::Usage));
+    assert_eq!((none.reason.code(), none.family), ("BAD_ADDRESS", Family::Usage));
     assert!(none.sentence.contains("config.toml: \"::1\""), "{none}");
 }

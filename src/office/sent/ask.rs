@@ -3,7 +3,7 @@
 //! In scope: which messages are asked about, what is taken of the answers, what the service has lost. Out of scope:
 //! verifying (`collect`), the page of it (`made`). Invariant: nothing that is known is asked for again.
 
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Family};
 use crate::client::message::receipt::ReceiptError;
 use crate::client::outbox::SentState;
 use crate::client::session::Session;
@@ -72,7 +72,7 @@ impl Office {
         let channel = session.connection().channel();
         let status = match hand_in::status((&channel, session.patience()), id).await {
             // The relay forgets after a while; what came before stays here.
-            Err(error) if error.exit == Exit::NotFound => {
+            Err(error) if error.family == Family::NotFound => {
                 if may_be_lost {
                     mail.outbox.offer_again(id)?;
                     self.tell(Note::LostByService(id));

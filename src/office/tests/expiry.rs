@@ -321,7 +321,7 @@ fn what_expired_before_it_was_read_is_not_asked_for_again_nor_receipted() {
         (vec![], vec![2, 3])
     );
     paris.index.update(&paris.inbox).unwrap();
-    assert_eq!(paris.index.row(2).unwrap().how(), Some(collect::EXPIRED));
+    assert_eq!(paris.index.row(2).unwrap().how(), Some(How::Expired));
     // With a later head neither.
     assert!(paris.take_head(&net, &head).unwrap().is_empty());
     assert_eq!(paris.outbox.ids().unwrap(), receipts);
@@ -350,7 +350,7 @@ fn what_came_spoilt_and_has_expired_is_asked_for_no_more() {
     assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
     assert_eq!(
         [1, 2].map(|number| paris.inbox.how(number).unwrap()),
-        [(); 2].map(|()| Some("EXPIRED".to_owned()))
+        [(); 2].map(|()| Some(How::Expired))
     );
 }
 

@@ -503,7 +503,7 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     assert_eq!(why, NotOpened::BeforeUpdate(key));
     assert_eq!((why.reason().known(), why.outcome()), ("BEFORE_UPDATE", None));
     let error = crate::client::error::ClientError::from(why);
-    assert_eq!(error.exit, crate::client::error::Exit::UpdateMe);
+    assert_eq!(error.family, crate::client::error::Family::UpdateMe);
     // What it writes itself says that it stands still.
     let outside = net.outside(FR, &["pt/cert-pt"]);
     let fr = sign_key(&format!("{FR} sign"));

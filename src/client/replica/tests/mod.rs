@@ -472,7 +472,10 @@ fn the_frozen_reader() {
         assert_eq!(replica.view().unwrap(), View { size: 6, root: log.tree().root_at(6).unwrap() });
         assert!(replica.is_stale(NOW), "what it sends says so");
         let error = crate::client::error::ClientError::update_me(frozen);
-        assert_eq!((error.exit as u8, error.reason.code()), (11, "UPDATE_ME"));
+        assert_eq!(
+            (error.family, error.reason.code()),
+            (crate::client::error::Family::UpdateMe, "UPDATE_ME")
+        );
     }
     // Behind the charter that raises the number, not before it.
     let mut short = log.clone();
