@@ -29,6 +29,14 @@ fn table_within(
     text(table, width)
 }
 
+/// A text of several words that is not broken in a table: an id.
+pub(super) fn whole(text: impl Iterator<Item = char>) -> String {
+    text.map(|char| if char == ' ' { UNBROKEN } else { char }).collect()
+}
+
+/// What stands for a space until all has its place.
+const UNBROKEN: char = '\u{a0}';
+
 /// Labels and their values in two columns.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<(String, String)>);
@@ -79,7 +87,7 @@ fn text(mut table: Table, width: Option<u16>) -> String {
     if let Some(columns) = width {
         table.set_width(columns);
     }
-    let text = table.to_string();
+    let text = table.to_string().replace(UNBROKEN, " ");
     let lines = text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -90,7 +98,7 @@ fn hold_words(table: &mut Table, columns: u16) -> bool {
     let longest = |column| {
         let texts = cells(column).flatten().map(|cell| cell.content());
         let words =
-            texts.map(|text| text.split_whitespace().map(|word| word.chars().count()).max());
+            texts.map(|text| text.split([' ', '\n']).map(|word| word.chars().count()).max());
         words.flatten().max().unwrap_or(0)
     };
     let least: Vec<usize> = (0..table.column_iter().count()).map(longest).collect();
@@ -127,6 +135,14 @@ mod tests {
         assert!(wide.ends_with("Scanning from your networks since noon"), "{wide}");
         // Where not even its words fit, it is not broken.
         assert_eq!(table_within(Some(20), &["FROM", "TITLE"], rows), wide);
+    }
+
+    #[test]
+    fn an_id_is_not_broken() {
+        let rows = [[whole("8d8c c271".chars()), "it is in force since then".to_owned()]];
+        let narrow =
+            "ID         STATE\n8d8c c271  it is in\n           force since\n           then";
+        assert_eq!(table_within(Some(22), &["ID", "STATE"], rows), narrow);
     }
 
     #[test]

@@ -330,7 +330,7 @@ impl State {
             None => self.state.to_owned(),
         };
         let since = self.since.map(words::when).unwrap_or_default();
-        let id = id.chars().take(19).collect();
+        let id = layout::whole(id.chars().take(19));
         vec![seat.to_string(), short(self.purpose).to_owned(), id, state, since]
     }
 }

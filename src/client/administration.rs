@@ -128,7 +128,7 @@ impl Proposed {
     #[must_use]
     pub fn signed_by(&self, directory: &Directory) -> Vec<String> {
         let signatures = self.envelope().map_or(&[][..], Envelope::signatures);
-        signatures.iter().map(|signature| name_of(directory, self, &signature.key_id)).collect()
+        sorted(signatures.iter().map(|signature| name_of(directory, self, &signature.key_id)))
     }
 
     /// For whom it waits: so many more of these.
@@ -139,7 +139,7 @@ impl Proposed {
                 let signed = |id: &KeyId| envelope.signatures().iter().any(|of| of.key_id == *id);
                 let operators = directory.charter().operators.iter();
                 let left = operators.filter(|person| !signed(&person.sign.id()));
-                let names = left.map(|person| person.id.to_string()).collect();
+                let names = sorted(left.map(|person| person.id.to_string()));
                 let there = u32::try_from(envelope.signatures().len()).unwrap_or(u32::MAX);
                 match self.said.needed.saturating_sub(there) {
                     0 => Vec::new(),
@@ -152,7 +152,7 @@ impl Proposed {
                     let more = missing.quorum.needed.saturating_sub(missing.found);
                     let signed = &missing.quorum.signed;
                     let left = missing.quorum.keys.iter().filter(|(id, _)| !signed.contains(id));
-                    (more, left.map(|(id, _)| name_of(directory, self, id)).collect())
+                    (more, sorted(left.map(|(id, _)| name_of(directory, self, id))))
                 });
                 missing.collect()
             }
@@ -237,6 +237,13 @@ impl Proposed {
         let key_id = Bytes::copy_from_slice(own.key_id.as_bytes());
         Ok(proto::Signature { sig: own.sig.clone(), key_id })
     }
+}
+
+/// People find each other by name, not by their keys' digits.
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
 }
 
 /// Whose a key is, as far as the directory or the charter proposed says.
