@@ -19,7 +19,7 @@
 //! - [`office`]: what a member's machine does: collecting, handing in, what is answered without a human
 //! - [`words`]: what is said of it, on any screen
 //! - [`cli`]: what people type and read: `liaison`
-//! - [`demo`], [`mod@bench`]: both sides at once, to show and to measure
+//! - [`demo`], [`bench`](mod@bench): both sides at once, to show and to measure
 //!
 //! `docs/architecture.md` says how they work together, and where to add something.
 #![cfg_attr(
