@@ -112,12 +112,18 @@ async fn another_history_is_not_taken_for_the_one_that_was_shown() {
     let (open, jp) = with_messages(Engine::Redb, 2).await;
     let copy = open.copy();
     let [one, other] = [&open, &copy];
-    for (open, byte) in [(one, 1), (other, 2)] {
-        let store = open.place().open(NAME).await.unwrap();
-        put(store.as_ref(), b"usage/receipts/fr".to_vec(), &[byte]).await;
+    let value = b"usage/receipts/fr";
+    let store = one.place().open(NAME).await.unwrap();
+    put(store.as_ref(), value.to_vec(), &[0]).await;
+    drop(store);
+    // What is newer than the mark is taken in; and who serves commits by himself.
+    start(one).await.unwrap().close().await;
+    let commits = |open: &Open| Shown::read(&open.high_water()).unwrap().mark.unwrap().end.commits;
+    let store = other.place().open(NAME).await.unwrap();
+    for commit in commits(other)..commits(one) {
+        put(store.as_ref(), value.to_vec(), &[commit as u8]).await;
     }
-    // What is newer than the mark is taken in.
-    start(one).await.unwrap();
+    drop(store);
     std::fs::copy(one.high_water(), other.high_water()).unwrap();
     let why = refused(other).await.to_string();
     assert!(why.contains("is not the one that was shown"), "{why}");
