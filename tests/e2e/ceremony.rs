@@ -85,9 +85,11 @@ impl Ceremony {
     }
 }
 
+/// These parts, wherever its columns begin.
 fn says(text: &str, parts: &[&str]) {
+    let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        assert!(joined(text).contains(&joined(part)), "{part:?} is missing in\n{text}");
     }
 }
 
@@ -107,7 +109,7 @@ fn a_new_registrar_signs_the_charter_that_names_him() {
     says(&unread, &["this home has no copy of the directory", "were not checked"]);
     net.believes("carol");
     let signed = net.good("liaison --home carol sign charter-2.draft --yes");
-    says(&signed, &["registrar          carol (Carol)", "follows", "no copy of the directory"]);
+    says(&signed, &["registrar carol (Carol)", "follows", "no copy of the directory"]);
     says(&signed, &["signed: 1", "whether those in force have signed"]);
     assert!(!signed.contains("nothing is missing"), "{signed}");
     net.good("liaison --home bob sign charter-2.draft --yes");
@@ -168,13 +170,13 @@ fn a_charter_that_one_registrar_drafts_is_shown_before_it_is_published() {
     let net = Ceremony::of(&["alice"]);
     let draft = "liaison --home alice charter draft --set stale-after=3600";
     let unread = net.ends(&format!("{draft} </dev/null"), 10);
-    says(&unread, &["stale after        1 h", "NOT_PUBLISHED", "add --yes", "--out"]);
+    says(&unread, &["stale after 1 h", "NOT_PUBLISHED", "add --yes", "--out"]);
     says(&net.good("liaison --home alice sync; liaison --home alice charter show"), &["version 1"]);
     net.good("test ! -e charter-2.draft");
-    says(&net.good(&format!("{draft} --yes")), &["stale after        1 h", "published: entry 1"]);
+    says(&net.good(&format!("{draft} --yes")), &["stale after 1 h", "published: entry 1"]);
     // What is published otherwise is shown, too.
     let admitted = net.good("liaison --home alice admin member admit fr --name en=France");
-    says(&admitted, &["name (en)          France", "fr is admitted"]);
+    says(&admitted, &["name (en) France", "fr is admitted"]);
     says(&net.good("liaison charter draft --help"), &["published", "--yes"]);
 }
 
