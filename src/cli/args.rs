@@ -706,9 +706,9 @@ pub struct SentArgs {
     /// What to do with it; by default it is shown
     #[command(subcommand)]
     pub command: Option<SentCommand>,
-    /// One message, by its id or the first digits of it; by default all
-    #[arg(value_parser = word)]
-    pub id: Option<String>,
+    /// One message, by its id or the first digits of it, or by the digest of its header; by default all
+    #[arg(value_parser = pointer)]
+    pub id: Option<Pointer>,
     /// Do not connect
     #[arg(long)]
     pub offline: bool,

@@ -37,14 +37,14 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
     if let Some(SentCommand::Retry(args)) = args.command {
         return retry(ctx, &args).await;
     }
-    let id = args.id.as_deref();
-    let here = |mail: &Mail| show(ctx, &mail.sent(NotHeld::new())?, id);
+    let at = args.id.as_ref();
+    let here = |mail: &Mail| show(ctx, &mail.sent(NotHeld::new())?, at);
     if args.offline {
         return here(&Mail::here(&ctx.office)?);
     }
-    match ctx.office.ask_what_became(id).await {
+    match ctx.office.ask_what_became(at).await {
         Ok(asked) => {
-            let shown = asked.page().and_then(|page| show(ctx, &page, id));
+            let shown = asked.page().and_then(|page| show(ctx, &page, at));
             let finished = asked.finish().await;
             shown.and(finished)
         }
@@ -52,22 +52,21 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
     }
 }
 
-fn show(ctx: &Context, page: &Page, id: Option<&str>) -> Result<(), ClientError> {
+fn show(ctx: &Context, page: &Page, at: Option<&Pointer>) -> Result<(), ClientError> {
     for sent in page.messages.iter().filter(|sent| sent.is_unchecked()) {
         let id = sent.header.addressing().id;
         ctx.out.warn(format_args!("what the relay says of {id} {}", words::UNCHECKED));
     }
-    match id {
-        Some(prefix) => show_one(ctx, page, prefix),
+    match at {
+        Some(at) => show_one(ctx, page, at),
         None => show_all(ctx, page),
     }
 }
 
-fn show_one(ctx: &Context, page: &Page, prefix: &str) -> Result<(), ClientError> {
-    let at = Pointer::Id(prefix.trim().to_lowercase());
+fn show_one(ctx: &Context, page: &Page, at: &Pointer) -> Result<(), ClientError> {
     let name = |sent: &&Sent| sent.header.addressing().id.to_string();
-    let sent = page.at(&at);
-    let sent = sent.map_err(|why| not_one(&at, why, Mend::SentOffline, name))?;
+    let sent = page.at(at);
+    let sent = sent.map_err(|why| not_one(at, why, Mend::SentOffline, name))?;
     ctx.out.data_and_end(object(sent), ended(sent.fault()), || text(sent))
 }
 

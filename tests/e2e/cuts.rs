@@ -186,7 +186,8 @@ async fn what_became_of_an_alert_is_learnt() {
     }
     jp.run(&["inbox", "list"]).await.unwrap();
     jp.run(&["inbox", "ack", &id.to_string(), "--person", "Anna"]).await.unwrap();
-    fr.run(&["sent"]).await.unwrap();
+    // However its id is typed, it is asked about.
+    fr.run(&["sent", &id.to_string().to_uppercase()]).await.unwrap();
     assert_eq!(fr.outbox().state(id).unwrap().stage(), Stage::Acknowledged);
 }
 

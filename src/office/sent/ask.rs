@@ -15,6 +15,7 @@ use crate::office::collect;
 use crate::office::hand_in;
 use crate::office::mail::Mail;
 use crate::office::news::News;
+use crate::office::pointer::Pointer;
 use crate::office::told::Note;
 
 use super::{NotHeld, Page};
@@ -28,11 +29,11 @@ pub struct Asked {
 }
 
 impl Office {
-    /// Collects what answers, hands in what waits, and asks about each message, or about those whose ids begin so.
+    /// Collects what answers, hands in what waits, and asks about each message, or about those that are pointed at.
     ///
     /// # Errors
     /// As [`Mail::online`] and [`Mail::collected`]; the network.
-    pub async fn ask_what_became(&self, of: Option<&str>) -> Result<Asked, ClientError> {
+    pub async fn ask_what_became(&self, of: Option<&Pointer>) -> Result<Asked, ClientError> {
         let (session, mut mail) = Mail::online(self).await?;
         let mut news = mail.collected(&session, (ANSWERS, Mail::answers_ours)).await?;
         mail.send_own(&session, &mut news).await?;
@@ -48,13 +49,13 @@ impl Office {
         &self,
         session: &Session,
         mail: &mut Mail,
-        of: Option<&str>,
+        of: Option<&Pointer>,
     ) -> Result<NotHeld, ClientError> {
         let (now, mut not_held) = (self.ambient().now(), NotHeld::new());
         for id in mail.outbox.ids()? {
             let state = mail.outbox.state(id)?;
             let Some(header) = mail.sent_to_people(id)? else { continue };
-            let wanted = of.is_none_or(|prefix| id.to_string().starts_with(prefix));
+            let wanted = of.is_none_or(|at| at.is_at_sent(&header));
             if wanted && is_open(&state, header.addressing(), now) {
                 let may_be_lost = may_be_lost(&state, header.addressing(), now);
                 let said = self.ask_about((session, &mut *mail), (id, may_be_lost)).await?;

@@ -189,12 +189,12 @@ fn what_one_acknowledged_says_at_which_level_and_what_one_answered_is_answered()
     let mut sent = Sent { header, ..message_of(&net) };
     sent.state.delivered = vec![(seat(FR), OrLater::Known(Outcome::Opened))];
     assert_eq!(sent.how_far(), HowFar::Delivered);
+    assert!(sent.not_yet().is_empty(), "it went to one");
     sent.state.acknowledged = vec![seat(FR)];
     assert_eq!(sent.how_far(), HowFar::Acknowledged(None));
     let level = Some(Level::Technical);
     sent.acknowledged = vec![Acknowledged { level, ..words_of(FR, "A. Martin") }];
     assert_eq!(sent.how_far(), HowFar::Acknowledged(level));
-    assert!(sent.not_yet().is_empty(), "it went to one");
     sent.answers = vec![answer_of(FR)];
     assert_eq!(sent.how_far(), HowFar::Answered);
 }
