@@ -1,4 +1,4 @@
-//! The program `liaison`: one file a noun.
+//! The program `liaison`: what each command does, and what it shows.
 //!
 //! In scope: what people type and read. Out of scope: rules, keys, verification (`client` and
 //! below); the demo, which sees both sides. Invariants: every error names the side at fault and
