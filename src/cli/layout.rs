@@ -83,7 +83,9 @@ fn plain() -> Table {
 
 fn text(mut table: Table, width: Option<u16>) -> String {
     // What stands on both sides of all cells is taken away.
-    let width = width.map(|columns| columns + 2).filter(|columns| hold_words(&mut table, *columns));
+    let width = width
+        .map(|columns| columns.saturating_add(PADDING))
+        .filter(|columns| hold_words(&mut table, *columns));
     if let Some(columns) = width {
         table.set_width(columns);
     }
@@ -92,7 +94,7 @@ fn text(mut table: Table, width: Option<u16>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Makes each column as wide as its longest word, whether or not all fit.
+/// Makes each column as wide as its longest word, if all fit.
 fn hold_words(table: &mut Table, columns: u16) -> bool {
     let cells = |column: usize| table.column_cells_with_header_iter(column);
     let longest = |column| {
@@ -101,14 +103,17 @@ fn hold_words(table: &mut Table, columns: u16) -> bool {
             texts.map(|text| text.split([' ', '\n']).map(|word| word.chars().count()).max());
         words.flatten().max().unwrap_or(0)
     };
-    let least: Vec<usize> = (0..table.column_iter().count()).map(longest).collect();
-    let least: Vec<u16> = least.into_iter().map(|width| PADDING + width as u16).collect();
+    let least = (0..table.column_iter().count()).map(|at| longest(at) + usize::from(PADDING));
+    let least: Vec<usize> = least.collect();
+    if least.iter().sum::<usize>() > usize::from(columns) {
+        return false;
+    }
     for (column, width) in table.column_iter_mut().zip(&least) {
         if column.constraint().is_none() {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*width)));
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*width as u16)));
         }
     }
-    least.iter().sum::<u16>() <= columns
+    true
 }
 
 /// On both sides of a cell.
@@ -135,6 +140,10 @@ mod tests {
         assert!(wide.ends_with("Scanning from your networks since noon"), "{wide}");
         // Where not even its words fit, it is not broken.
         assert_eq!(table_within(Some(20), &["FROM", "TITLE"], rows), wide);
+        // Others choose how long a word is.
+        let long = [["x".repeat(65_535), "x".repeat(65_535)]];
+        let whole = table_within(Some(80), &["FROM", "TITLE"], long.clone());
+        assert_eq!(whole, table_within(None, &["FROM", "TITLE"], long));
     }
 
     #[test]
