@@ -1,35 +1,28 @@
 //! Whom to call, because a message does not reach him, and what to say.
 //!
-//! In scope: who of the recipients cannot have it, sending it to the others, numbers and a text to read
-//! out. Out of scope: handing in (`courier`), who is on duty (`domain::directory`). Invariants: it goes to
-//! the others if somebody wants that, and only when the relay has it for nobody; each who is left out is
-//! named.
+//! In scope: numbers and a text to read out. Out of scope: who cannot have it (`office::call`), sending it to the
+//! others (`office::others`).
 
 use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Family, Side};
-use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
-use crate::client::session::Session;
-use crate::domain::directory::{Contact, Directory};
-use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::directory::Directory;
+use crate::domain::ids::ContactId;
 use crate::domain::refusal;
-use crate::office::call::{Why, who_cannot};
-use crate::office::mail::{Mail, said_if_slow};
+use crate::office::call::{Called, Why};
 use crate::signed::proto::{self, Tlp};
 use crate::words;
 
 use super::Context;
 use super::directory::parts_of;
-use super::statement::agreed;
 
 /// A contact to be called.
 pub(super) struct ToCall {
     /// Who.
-    pub(super) contact: ContactId,
-    name: String,
+    pub(super) of: Called,
     why: Why,
     /// What became of the message.
     so: &'static str,
@@ -47,9 +40,19 @@ impl ToCall {
         contact: &ContactId,
         why: Why,
     ) -> Result<Self, ClientError> {
-        let (name, reach) = (name(replica.directory()?, contact), reach(replica, contact)?);
-        let so = "nothing was sent to it";
-        Ok(Self { contact: contact.clone(), name, why, so, reach })
+        let (of, reach) = (Called::of(replica.directory()?, contact), reach(replica, contact)?);
+        Ok(Self { of, why, so: "nothing was sent to it", reach })
+    }
+
+    /// All who were left out.
+    ///
+    /// # Errors
+    /// The copy.
+    pub(super) fn all(
+        replica: &Replica,
+        left_out: &[(ContactId, Why)],
+    ) -> Result<Vec<Self>, ClientError> {
+        left_out.iter().map(|(contact, why)| Self::of(replica, contact, *why)).collect()
     }
 
     /// While the message waits.
@@ -63,16 +66,15 @@ impl ToCall {
 
     /// Says that it gets nothing.
     pub(super) fn warn(&self, ctx: &Context) {
-        let (contact, name, why) = (&self.contact, &self.name, words::why_call(self.why));
-        ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
+        ctx.out.warn(words::left_out(&self.of, self.why));
     }
 
     /// For programs.
     pub(super) fn json(&self, script: &str) -> Value {
         let reach = self.reach.iter().map(|(what, lines)| (what.clone(), json!(lines)));
         json!({
-            "contact": self.contact.to_string(),
-            "name": self.name,
+            "contact": self.of.contact.to_string(),
+            "name": words::called(&self.of),
             "why": words::why_call(self.why),
             "reach": reach.collect::<serde_json::Map<_, _>>(),
             "read_out": script,
@@ -84,7 +86,7 @@ impl ToCall {
 pub(super) fn read_out(calls: &[ToCall], script: &str) -> String {
     let mut text = String::new();
     for call in calls {
-        let (contact, name, so) = (&call.contact, &call.name, call.so);
+        let (contact, name, so) = (&call.of.contact, words::called(&call.of), call.so);
         let why = words::why_call(call.why);
         text.push_str(&format!("\n{contact} ({name}) {why}; {so}. Call:\n"));
         for (what, lines) in &call.reach {
@@ -124,21 +126,14 @@ pub(super) fn script(own: &str, content: &proto::Content, drill: Option<&str>) -
 
 /// How a command ends when not all have it.
 pub(super) fn partial(calls: &[ToCall]) -> ClientError {
-    let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
+    let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.of.contact).collect();
     let sentence = format!("nothing was sent to {}: call", refusal::list(&contacts));
     ClientError::new(Side::Ours, Family::Partial, Here::ByTelephone, sentence)
 }
 
 /// Its own name and that of its member.
 pub(super) fn name(directory: &Directory, contact: &ContactId) -> String {
-    let named = |found: &Contact| {
-        let (own, member) = (words::name_of(found), directory.member(&contact.member()));
-        match member.map(|of| words::name(&of.names)).filter(|name| !name.is_empty()) {
-            Some(member) => format!("{own}, {member}"),
-            None => own,
-        }
-    };
-    directory.contact(contact).map_or_else(|| contact.to_string(), named)
+    words::called(&Called::of(directory, contact))
 }
 
 /// Numbers and addresses of a contact.
@@ -156,61 +151,6 @@ fn reach(
 }
 
 const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
-
-/// What came of a message.
-pub(super) struct Went {
-    /// What went: the message, or another in its place.
-    pub(super) id: MessageId,
-    /// The relay's receipt.
-    pub(super) accepted: VerifiedAccepted,
-    /// Who was left out.
-    pub(super) left_out: Vec<ToCall>,
-}
-
-/// Hands a message in. Where some of its recipients cannot have it and that is wanted, it goes to the
-/// others.
-///
-/// # Errors
-/// [`ClientError`]; it waits, or is refused.
-pub(super) async fn hand_in(
-    ctx: &Context,
-    (session, mail): (&Session, &mut Mail),
-    mut id: MessageId,
-    skip: bool,
-) -> Result<Went, ClientError> {
-    let mut left_out = Vec::new();
-    loop {
-        let handed_in = said_if_slow(mail.hand_in(session, id), || {
-            ctx.out.say("handing it in: the service has not taken it yet");
-        });
-        let error = match handed_in.await {
-            Ok(accepted) => return Ok(Went { id, accepted, left_out }),
-            Err(error) => error,
-        };
-        let Some(of) = mail.addressing(id)? else { return Err(error) };
-        let to = of.recipients.iter().map(|to| &to.contact);
-        let cannot = who_cannot(mail.replica.directory()?, to, (&error.reason, error.contacts()));
-        if !(1..of.recipients.len()).contains(&cannot.len()) || !others_wanted(ctx, skip, &error) {
-            return Err(error);
-        }
-        let calls = cannot.iter().map(|(contact, why)| ToCall::of(&mail.replica, contact, *why));
-        let calls = calls.collect::<Result<Vec<_>, _>>()?;
-        let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
-        id = mail.seal_to_others((id, &contacts))?;
-        calls.iter().for_each(|call| call.warn(ctx));
-        left_out.extend(calls);
-    }
-}
-
-/// Whether it goes to the others, where some contacts cannot have it: as was asked for, or as whoever is
-/// there says.
-fn others_wanted(ctx: &Context, skip: bool, error: &ClientError) -> bool {
-    if skip || !ctx.out.asks() {
-        return skip;
-    }
-    ctx.out.say(words::sentence(error));
-    agreed(ctx, "send it to the others now, and to these not? [y/N]")
-}
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     plan.say_sealed(ctx, &mail, &args)?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, sealed.id))?;
-        let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
+        let went = mail.hand_in_to_who_can(&session, sealed.id, args.skip_full).await?;
         Ok((session, went))
     };
     let (session, went) = match went.await {
@@ -96,7 +96,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         Err(error) => return Err(plan.meanwhile(ctx, &mail, error)?),
     };
     let thread = mail.addressing(went.id)?.map_or(sealed.thread, |of| of.thread);
-    plan.leave_out(went.left_out);
+    plan.leave_out(ToCall::all(&mail.replica, &went.left_out)?);
     report(ctx, &plan, (went.id, thread), &went.accepted);
     if let Err(error) = mail.send_due(&session).await {
         ctx.out.warn(format_args!(
@@ -254,7 +254,7 @@ impl Plan {
 
     /// These do not have it: they are called.
     fn leave_out(&mut self, calls: Vec<ToCall>) {
-        self.to.retain(|to| calls.iter().all(|call| call.contact != to.contact));
+        self.to.retain(|to| calls.iter().all(|call| call.of.contact != to.contact));
         self.by_telephone.extend(calls);
     }
 
@@ -310,7 +310,7 @@ impl Plan {
         let calls = self.to.iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let calls: Vec<ToCall> = calls.into_iter().chain(self.by_telephone).collect();
         ctx.out.say(format_args!("\n{heading}\n{}", call::read_out(&calls, &self.script)));
-        let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
+        let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.of.contact).collect();
         error.details.insert("call".to_owned(), refusal::list(&contacts));
         Ok(error)
     }

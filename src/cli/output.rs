@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::error::{ClientError, Family};
 use crate::client::message::text::visible_block;
+use crate::office::asked::Question;
 use crate::office::told::{Face, Note, Watch, Work};
 use crate::words::{self, to_do};
 
@@ -172,6 +173,12 @@ impl Output {
         (!line.is_empty()).then(|| line.to_owned())
     }
 
+    /// Whether somebody is there and says yes.
+    #[must_use]
+    pub fn agreed(&self, question: &str) -> bool {
+        self.ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case("y"))
+    }
+
     fn mark(&self, code: &str, word: &str) -> String {
         if self.colour { format!("\x1b[{code};1m{word}\x1b[0m") } else { word.to_owned() }
     }
@@ -184,6 +191,15 @@ impl Face for Output {
             note if note.warns() => self.warn(words::note(note)),
             note => self.say(words::note(note)),
         }
+    }
+
+    fn agrees(&self, question: &Question<'_>) -> bool {
+        if !self.asks {
+            return false;
+        }
+        let Question::ToTheOthers(why) = question;
+        self.say(words::sentence(why));
+        self.agreed("send it to the others now, and to these not? [y/N]")
     }
 
     fn watches(&self) -> Box<dyn Watch> {
@@ -288,6 +304,13 @@ mod tests {
         assert!(printed.try_recv().is_err(), "one");
         out.data_and_end(json!({ "messages": [] }), Ok(()), String::new).unwrap();
         assert_eq!(printed.try_recv().unwrap(), r#"{"messages":[]}"#);
+    }
+
+    #[test]
+    fn nothing_goes_to_the_others_while_nobody_is_there_to_say_so() {
+        let full =
+            ClientError::new(Side::Recipient, Family::Refused, Here::DealtWith, "it is full");
+        assert!(!Output::new(false, true).agrees(&Question::ToTheOthers(&full)));
     }
 
     #[test]

@@ -15,10 +15,11 @@ use crate::client::reason::{Here, Reason, Rule};
 use crate::domain::ids::MessageId;
 use crate::office::fate::kept_back;
 use crate::office::mail::Mail;
+use crate::office::others::Went;
 use crate::words;
 
 use super::args::RetryArgs;
-use super::call::{self, Went};
+use super::call::{self, ToCall};
 use super::{Context, layout};
 
 /// `liaison sent retry`.
@@ -48,11 +49,11 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     let session = session.map_err(|error| kept_back(&mail.outbox, error, first.of))?;
     let (mut retried, mut failed) = (Vec::new(), None);
     for one in given_up {
-        let went = call::hand_in(ctx, (&session, &mut mail), one.of, args.skip_full).await;
+        let went = mail.hand_in_to_who_can(&session, one.of, args.skip_full).await;
         retried.push(Retried::of(&mail, (one.of, went.as_ref()))?);
         let failure = match went {
             Ok(went) if went.left_out.is_empty() => None,
-            Ok(went) => Some(call::partial(&went.left_out)),
+            Ok(went) => Some(call::partial(&ToCall::all(&mail.replica, &went.left_out)?)),
             // Its row says why.
             Err(error) => {
                 let sentence = format!("{} was not accepted", one.of);
@@ -169,7 +170,8 @@ impl Retried {
         (id, went): (MessageId, Result<&Went, &ClientError>),
     ) -> Result<Self, ClientError> {
         let (went, why) = (went.ok(), went.err());
-        let calls = went.map_or(&[][..], |went| &went.left_out);
+        let left_out = went.map_or(&[][..], |went| &went.left_out);
+        let calls = ToCall::all(&mail.replica, left_out)?;
         let script = if calls.is_empty() { String::new() } else { script(mail, id)? };
         Ok(Self {
             id: id.to_string(),
@@ -178,7 +180,7 @@ impl Retried {
             by_telephone: calls.iter().map(|call| call.json(&script)).collect(),
             reason: why.map(|why| why.reason.clone()),
             sentence: why.map(words::sentence),
-            read_out: call::read_out(calls, &script),
+            read_out: call::read_out(&calls, &script),
         })
     }
 

@@ -544,7 +544,7 @@ fn report(
 
 /// Whether somebody says yes.
 pub(super) fn agreed(ctx: &Context, question: &str) -> bool {
-    ctx.out.ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case("y"))
+    ctx.out.agreed(question)
 }
 
 /// A destructive act is confirmed by naming what it ends.

@@ -1,11 +1,12 @@
 //! Whom to call, because a message does not reach him.
 //!
-//! In scope: who of the recipients cannot have it, and why. Out of scope: numbers, a text to read out (each face).
+//! In scope: who of the recipients cannot have it, and why; its names. Out of scope: numbers, a text to read out (each face).
 
 use crate::client::mend::Mend;
 use crate::client::reason::{Reason, Rule};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
+use crate::signed::proto::Text;
 
 /// Why a contact is to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,31 @@ pub enum Why {
     NotSent,
     /// What was sent to it waits here.
     Waits,
+}
+
+/// What a contact and its member call themselves, in each language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// Which.
+    pub contact: ContactId,
+    /// Its names; none, if it is not listed.
+    pub names: Vec<Text>,
+    /// Those of its member.
+    pub member: Vec<Text>,
+}
+
+impl Called {
+    /// As a directory knows it.
+    #[must_use]
+    pub fn of(directory: &Directory, contact: &ContactId) -> Self {
+        let record = directory.contact(contact).and_then(|found| found.record.as_ref());
+        let member = directory.member(&contact.member());
+        Self {
+            contact: contact.clone(),
+            names: record.map_or_else(Vec::new, |record| record.names.clone()),
+            member: member.map_or_else(Vec::new, |member| member.names.clone()),
+        }
+    }
 }
 
 /// Why a message cannot be sealed to a contact.

@@ -54,7 +54,7 @@ use super::told::{Note, Unkept, Work};
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub struct Mail {
     /// Where it is at work.
-    office: Office,
+    pub(super) office: Office,
     /// The seat.
     pub seat: SeatId,
     /// The copy of the directory.

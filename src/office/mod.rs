@@ -7,6 +7,7 @@
 
 pub mod acknowledged;
 pub mod again;
+pub mod asked;
 pub mod call;
 pub mod collect;
 pub mod courier;
@@ -23,6 +24,7 @@ pub mod mail;
 pub mod message;
 pub mod muted;
 pub mod news;
+pub mod others;
 pub mod page;
 pub mod pointer;
 pub mod sent;
@@ -44,6 +46,7 @@ use crate::client::session::{Net, Session};
 use crate::domain::directory::key::Purpose;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
+use self::asked::Question;
 use self::told::{Face, Note, Unkept, Work};
 
 /// A home at work, and whom it works for.
@@ -72,6 +75,12 @@ impl Office {
     /// Tells whom it works for.
     pub fn tell(&self, note: Note) {
         self.face.hears(note);
+    }
+
+    /// Whether people say so.
+    #[must_use]
+    pub fn agrees(&self, question: &Question<'_>) -> bool {
+        self.face.agrees(question)
     }
 
     /// Clock and randomness.

@@ -20,12 +20,17 @@ use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::state::LaterKind;
 use crate::signed::proto::Class;
 
+use super::asked::Question;
+use super::call::{Called, Why};
 use super::collect::Unproven;
 
 /// Whom an office works for: a terminal, a console, a program.
 pub trait Face: Send + Sync {
     /// Something that people should know.
     fn hears(&self, note: Note);
+
+    /// Whether people say so; no, if nobody is there.
+    fn agrees(&self, question: &Question<'_>) -> bool;
 
     /// Somebody who watches one long work; when he is dropped, it has ended.
     fn watches(&self) -> Box<dyn Watch>;
@@ -151,6 +156,10 @@ pub enum Note {
     HandedInLater(usize),
     /// What waits here is handed in: so many.
     HandingIn(usize),
+    /// The service takes its time with what is handed in.
+    NotTakenYet,
+    /// Nothing is sent to a contact that some message was for, and why: it is called.
+    LeftOut(Called, Why),
     /// A request is sealed again, as things are now.
     SealedAgain(MessageId),
     /// What is due was not handed in, and why.
@@ -199,6 +208,7 @@ impl Note {
             Self::KeysInForce(..)
                 | Self::DetailsForMembers(_)
                 | Self::HandingIn(_)
+                | Self::NotTakenYet
                 | Self::SealedAgain(_)
                 | Self::CollectedElsewhere
                 | Self::FetchedLater(_)

@@ -26,7 +26,9 @@ use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 pub use mends::{signers, to_do};
-pub use notes::{YOU, by, mend, note, sentence, spelled, unkept, whom, why_call, work};
+pub use notes::{
+    YOU, by, called, left_out, mend, note, sentence, spelled, unkept, whom, why_call, work,
+};
 
 /// How the relay contradicts itself, and what shows it.
 #[must_use]

@@ -7,14 +7,14 @@ use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{self, Amiss};
 use crate::domain::relay::addressing::{Addressing, OrLater};
-use crate::office::call::Why;
+use crate::office::call::{Called, Why};
 use crate::office::page::By;
 use crate::office::told::{Note, Unkept, Work};
 use crate::signed::proto::Class;
 
 use super::{
-    ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged,
-    not_delivered, not_proven, to_do, unverified, when,
+    ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, class, delivered_again, later, name,
+    not_acknowledged, not_delivered, not_proven, to_do, unverified, when,
 };
 
 /// A note, in a sentence.
@@ -117,6 +117,8 @@ pub fn note(note: &Note) -> String {
         Note::HandingIn(all) => {
             format!("handing in what waits here ({all}), most urgent first")
         }
+        Note::NotTakenYet => "handing it in: the service has not taken it yet".to_owned(),
+        Note::LeftOut(of, why) => left_out(of, *why),
         Note::SealedAgain(id) => format!("{id} is sealed again, as things are now"),
         Note::DueNotHandedIn(why) => format!("what is due was not handed in: {}", sentence(why)),
         Note::StillDue(count) => {
@@ -263,6 +265,25 @@ pub fn whom(by: &By) -> String {
 /// Who reads.
 pub const YOU: &str = "you";
 
+/// A contact that gets nothing, and why.
+#[must_use]
+pub fn left_out(of: &Called, why: Why) -> String {
+    let (contact, name, why) = (&of.contact, called(of), why_call(why));
+    format!("nothing is sent to {contact} ({name}): it {why}; call it")
+}
+
+/// Its own name and that of its member.
+#[must_use]
+pub fn called(of: &Called) -> String {
+    let (own, member) = (name(&of.names), name(&of.member));
+    match (own.is_empty(), member.is_empty()) {
+        (true, true) => of.contact.to_string(),
+        (true, false) => format!("{}, {member}", of.contact),
+        (false, true) => own,
+        (false, false) => format!("{own}, {member}"),
+    }
+}
+
 /// Why a contact is to be called, behind its name.
 #[must_use]
 pub const fn why_call(why: Why) -> &'static str {
@@ -289,6 +310,7 @@ mod tests {
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
     use crate::office::fate::{kept_back, without_receipt};
+    use crate::signed::proto;
     use crate::wire::v1;
 
     #[test]
@@ -396,5 +418,23 @@ mod tests {
         let error = without_receipt(id, busy);
         let said = format!("the message {id} was not accepted: CLOSED: closed");
         assert_eq!(not_accepted(id, None, &error), said);
+    }
+
+    #[test]
+    fn who_gets_nothing_is_named_with_its_member_as_far_as_both_are_known() {
+        let text =
+            |text: &str| vec![proto::Text { language: "en".to_owned(), text: text.to_owned() }];
+        let contact: ContactId = "at/cert-at".parse().unwrap();
+        let of = |names, member| Called { contact: contact.clone(), names, member };
+        for (of, name) in [
+            (of(text("CERT.at"), text("Austria")), "CERT.at, Austria"),
+            (of(text("CERT.at"), vec![]), "CERT.at"),
+            (of(vec![], text("Austria")), "at/cert-at, Austria"),
+            (of(vec![], vec![]), "at/cert-at"),
+            (of(text("a\u{1b}b"), vec![]), "a\\u{1b}b"),
+        ] {
+            let said = format!("nothing is sent to at/cert-at ({name}): it is listed; call it");
+            assert_eq!(left_out(&of, Why::Listed), said);
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::client::home::Home;
 use crate::client::message::testing::{NAME, Net, opening_keys, seat, sign_key};
 use crate::client::outbox::Request;
 use crate::client::session;
+use crate::office::asked::Question;
 use crate::office::collect;
 use crate::office::courier::SeatKeys;
 use crate::office::mail::Mail;
@@ -89,6 +90,10 @@ struct Nobody;
 
 impl Face for Nobody {
     fn hears(&self, _: Note) {}
+
+    fn agrees(&self, _: &Question<'_>) -> bool {
+        false
+    }
 
     fn watches(&self) -> Box<dyn Watch> {
         Box::new(Self)
