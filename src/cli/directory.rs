@@ -9,7 +9,7 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::client::draft::{FacetContent, of_facet};
+use crate::client::draft::FacetContent;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
 use crate::client::message::text::visible;
@@ -21,6 +21,7 @@ use crate::domain::directory::{Contact, Directory, Record};
 use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
+use crate::office::reach::{Part, Said, parts_of};
 use crate::office::told::Note;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Level, entry::Leaf};
@@ -93,10 +94,8 @@ pub(crate) async fn show(ctx: &Context, who: &str, explain: bool) -> Result<(), 
         let pages = pages.iter().map(|page| page.text(explain));
         pages.collect::<Vec<_>>().join("\n")
     });
-    for page in &pages {
-        if let Some(warning) = &page.warning {
-            ctx.out.warn(warning);
-        }
+    for over in pages.iter().filter_map(|page| page.over.clone()) {
+        ctx.office.tell(over);
     }
     seen.say(ctx);
     Ok(())
@@ -129,10 +128,11 @@ pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
     let now = ctx.office.ambient().now();
     let rows = found.iter().map(|contact| {
         let parts = parts_of(&replica, &contact.id)?;
-        let reach = |name: &str| parts.iter().find(|part| part.name == name).cloned();
-        let (telephone, email) = (reach("telephone"), reach("email"));
-        let lines = |part: Option<Part>| part.and_then(|part| part.lines).unwrap_or_default();
-        Ok((Row::of(directory, contact, now), lines(telephone), lines(email)))
+        let reach = |name: &str| {
+            let part = parts.iter().find(|part| part.name == name);
+            part.and_then(words::lines).unwrap_or_default()
+        };
+        Ok((Row::of(directory, contact, now), reach("telephone"), reach("email")))
     });
     let rows: Vec<(Row, Vec<String>, Vec<String>)> = rows.collect::<Result<_, ClientError>>()?;
     let seen = Seen::of(ctx, &replica)?;
@@ -408,46 +408,6 @@ impl Seen {
     }
 }
 
-/// A part of what a contact publishes; no lines if it is not here.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    /// Which.
-    pub(super) name: String,
-    /// What it says.
-    pub(super) lines: Option<Vec<String>>,
-}
-
-/// What a contact publishes, in the order in which it is needed.
-pub(super) fn parts_of(replica: &Replica, contact: &ContactId) -> Result<Vec<Part>, ClientError> {
-    let parts = replica.facets_of(contact)?.into_iter().map(|(name, bytes)| {
-        let lines = bytes.map(|bytes: Bytes| match FacetContent::read(&name, &bytes) {
-            Some(content) => of_facet(&content),
-            None => vec!["of a form that this program does not know".to_owned()],
-        });
-        Part { name, lines }
-    });
-    let mut parts: Vec<Part> = parts.collect();
-    let place = |name: &str| ORDER.iter().position(|other| *other == name).unwrap_or(ORDER.len());
-    parts.sort_by_key(|part| place(&part.name));
-    Ok(parts)
-}
-
-/// Numbers and addresses first.
-const ORDER: [&str; 12] = [
-    "telephone",
-    "email",
-    "messaging",
-    "persons",
-    "address",
-    "hours",
-    "holidays",
-    "languages",
-    "web",
-    "commitment",
-    "constituency",
-    "references",
-];
-
 /// Everything about one contact.
 struct Page {
     contact: ContactId,
@@ -456,7 +416,7 @@ struct Page {
     row: Row,
     parts: Vec<Part>,
     why: String,
-    warning: Option<String>,
+    over: Option<Note>,
     seats: Vec<String>,
     next: Vec<(String, Vec<String>)>,
     proofs: Vec<Proof>,
@@ -489,7 +449,7 @@ impl Page {
             row: Row::of(directory, contact, now),
             parts: parts_of(replica, &contact.id)?,
             why: why(directory, contact, &signers),
-            warning: expired(contact, now),
+            over: record.and_then(|of| Note::of_record(&contact.id, of.expires, now)),
             seats: seats.map(|(seat, _, _)| seat.name().to_owned()).collect(),
             next: record.map(next_in_line).unwrap_or_default(),
             facets: facets.collect(),
@@ -505,7 +465,7 @@ impl Page {
         }
         lines.line("levels", self.row.levels.join(", "));
         for part in &self.parts {
-            match &part.lines {
+            match words::lines(part) {
                 Some(said) => said.iter().for_each(|line| lines.line(&part.name, visible(line))),
                 None => lines.line(&part.name, words::NOT_HERE),
             }
@@ -551,10 +511,10 @@ impl Page {
     }
 
     fn json(&self, explain: bool) -> Value {
-        let part = |part: &Part| (part.name.clone(), json!(part.lines));
+        let part = |part: &Part| (part.name.clone(), json!(words::lines(part)));
         let names = self.names.iter().map(|name| (name.language.clone(), json!(name.text)));
         let next = self.next.iter().map(|(level, to)| json!({ "level": level, "contacts": to }));
-        let withheld = self.parts.iter().filter(|part| part.lines.is_none());
+        let withheld = self.parts.iter().filter(|part| part.said == Said::NotHere);
         let mut object = json!({
             "contact": self.contact.to_string(),
             "member": self.contact.member().to_string(),
@@ -604,15 +564,6 @@ fn why(directory: &Directory, contact: &Contact, signers: &[KeyId]) -> String {
             format!("signed by the authority of {member} on {on}, key {keys}")
         }
     }
-}
-
-/// A warning if a contact's record is over. It stops nothing.
-pub(super) fn expired(contact: &Contact, now: u64) -> Option<String> {
-    let expires = contact.record.as_ref()?.expires;
-    (expires < now).then(|| {
-        let (id, ago) = (&contact.id, words::span(now - expires));
-        format!("what {id} says about itself was to hold until {}, {ago} ago", words::day(expires))
-    })
 }
 
 fn next_in_line(record: &Record) -> Vec<(String, Vec<String>)> {
@@ -708,11 +659,5 @@ mod tests {
         for word in ["d", "deu", "d1", "+1", "京"] {
             assert!(state(word).is_none(), "{word}");
         }
-    }
-
-    #[test]
-    fn numbers_and_addresses_come_first() {
-        assert_eq!(ORDER.first(), Some(&"telephone"));
-        assert_eq!(ORDER.get(1), Some(&"email"));
     }
 }

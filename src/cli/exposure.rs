@@ -34,10 +34,10 @@ use crate::signed::proto::{Class, Kind, Tlp, Urgency};
 use crate::words;
 
 use super::args::ExposureArgs;
-use super::notify::within;
 use super::output::Bar;
 use super::statement::agreed;
 use super::{Context, layout};
+use crate::office::notify::within;
 
 /// `liaison exposure`.
 ///

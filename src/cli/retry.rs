@@ -8,19 +8,18 @@ use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
-use crate::client::message::content::Inside;
 use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::domain::ids::MessageId;
+use crate::office::call::{Called, Script, ToCall, not_all};
 use crate::office::fate::kept_back;
 use crate::office::mail::Mail;
 use crate::office::others::Went;
 use crate::words;
 
 use super::args::RetryArgs;
-use super::call::{self, ToCall};
-use super::{Context, layout};
+use super::{Context, call, layout};
 
 /// `liaison sent retry`.
 ///
@@ -53,7 +52,7 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
         retried.push(Retried::of(&mail, (one.of, went.as_ref()))?);
         let failure = match went {
             Ok(went) if went.left_out.is_empty() => None,
-            Ok(went) => Some(call::partial(&ToCall::all(&mail.replica, &went.left_out)?)),
+            Ok(went) => Some(not_all(&ToCall::all(&mail.replica, &went.left_out)?)),
             // Its row says why.
             Err(error) => {
                 let sentence = format!("{} was not accepted", one.of);
@@ -172,15 +171,15 @@ impl Retried {
         let (went, why) = (went.ok(), went.err());
         let left_out = went.map_or(&[][..], |went| &went.left_out);
         let calls = ToCall::all(&mail.replica, left_out)?;
-        let script = if calls.is_empty() { String::new() } else { script(mail, id)? };
+        let script = if calls.is_empty() { None } else { script(mail, id)? };
         Ok(Self {
             id: id.to_string(),
             accepted_at: went.map(|went| went.accepted.at()),
             went_as: went.filter(|went| went.id != id).map(|went| went.id.to_string()),
-            by_telephone: calls.iter().map(|call| call.json(&script)).collect(),
+            by_telephone: calls.iter().map(|of| call::json(of, script.as_ref())).collect(),
             reason: why.map(|why| why.reason.clone()),
             sentence: why.map(words::sentence),
-            read_out: call::read_out(&calls, &script),
+            read_out: words::read_out(&calls, script.as_ref()),
         })
     }
 
@@ -197,14 +196,11 @@ impl Retried {
 }
 
 /// What to say of a message.
-fn script(mail: &Mail, id: MessageId) -> Result<String, ClientError> {
+fn script(mail: &Mail, id: MessageId) -> Result<Option<Script>, ClientError> {
     let request = mail.outbox.request(id)?;
-    let Some(envelope) = request.envelope() else { return Ok(String::new()) };
-    let Ok(Opened { header, inside: Inside::Content(content), .. }) = mail.opened_own(envelope)?
-    else {
-        return Ok(String::new());
-    };
-    let own = call::name(mail.replica.directory()?, &mail.seat.contact());
+    let Some(envelope) = request.envelope() else { return Ok(None) };
+    let Ok(Opened { header, inside, .. }) = mail.opened_own(envelope)? else { return Ok(None) };
+    let own = Called::of(mail.replica.directory()?, &mail.seat.contact());
     let drill = header.addressing().drill.as_ref().map(|drill| &drill.name[..]);
-    Ok(call::script(&own, &content, drill))
+    Ok(Script::of(own, &inside, drill))
 }

@@ -1,12 +1,20 @@
-//! Whom to call, because a message does not reach him.
+//! Whom to call, because a message does not reach him, and about what.
 //!
-//! In scope: who of the recipients cannot have it, and why; its names. Out of scope: numbers, a text to read out (each face).
+//! In scope: who of the recipients cannot have it, and why; its names and numbers; what may be said of the message on
+//! a telephone. Out of scope: the words that are read out (`words`). Invariant: what only the addressed may know is
+//! not read out.
 
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
-use crate::client::reason::{Reason, Rule};
+use crate::client::message::content::Inside;
+use crate::client::reason::{Here, Reason, Rule};
+use crate::client::replica::Replica;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::signed::proto::Text;
+use crate::domain::refusal;
+use crate::signed::proto::{Text, Tlp};
+
+use super::reach::{Part, numbers_of};
 
 /// Why a contact is to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +55,75 @@ impl Called {
             names: record.map_or_else(Vec::new, |record| record.names.clone()),
             member: member.map_or_else(Vec::new, |member| member.names.clone()),
         }
+    }
+}
+
+/// A contact to be called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToCall {
+    /// Who.
+    pub of: Called,
+    /// Because of what.
+    pub why: Why,
+    /// By which numbers and addresses.
+    pub reach: Vec<Part>,
+}
+
+impl ToCall {
+    /// As the copy of the directory knows it.
+    ///
+    /// # Errors
+    /// The copy.
+    pub fn of(replica: &Replica, contact: &ContactId, why: Why) -> Result<Self, ClientError> {
+        let (of, reach) =
+            (Called::of(replica.directory()?, contact), numbers_of(replica, contact)?);
+        Ok(Self { of, why, reach })
+    }
+
+    /// All who were left out.
+    ///
+    /// # Errors
+    /// The copy.
+    pub fn all(replica: &Replica, left_out: &[(ContactId, Why)]) -> Result<Vec<Self>, ClientError> {
+        left_out.iter().map(|(contact, why)| Self::of(replica, contact, *why)).collect()
+    }
+}
+
+/// How a work ends when not all have a message.
+#[must_use]
+pub fn not_all(calls: &[ToCall]) -> ClientError {
+    let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.of.contact).collect();
+    let sentence = format!("nothing was sent to {}: call", refusal::list(&contacts));
+    ClientError::new(Side::Ours, Family::Partial, Here::ByTelephone, sentence)
+}
+
+/// What may be said of a message on a telephone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Script {
+    /// Who calls.
+    pub own: Called,
+    /// Of which exercise it is, if it is a drill.
+    pub drill: Option<String>,
+    /// How far it may go.
+    pub tlp: Tlp,
+    /// What it is about; nothing, if a telephone is no channel for it.
+    pub title: Option<String>,
+    /// The caller's own number for it; may be empty.
+    pub reference: String,
+}
+
+impl Script {
+    /// Of a message of this contact; nothing, if it is one of machines.
+    #[must_use]
+    pub fn of(own: Called, inside: &Inside, drill: Option<&str>) -> Option<Self> {
+        let Inside::Content(content) = inside else { return None };
+        let tlp = content.tlp();
+        let title = match tlp {
+            Tlp::Red | Tlp::Unspecified => None,
+            Tlp::AmberStrict | Tlp::Amber | Tlp::Green | Tlp::Clear => Some(content.title.clone()),
+        };
+        let (drill, reference) = (drill.map(str::to_owned), content.reference.clone());
+        Some(Self { own, drill, tlp, title, reference })
     }
 }
 

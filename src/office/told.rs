@@ -18,7 +18,7 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::state::LaterKind;
-use crate::signed::proto::Class;
+use crate::signed::proto::{Class, Urgency};
 
 use super::asked::Question;
 use super::call::{Called, Why};
@@ -156,6 +156,19 @@ pub enum Note {
     HandedInLater(usize),
     /// What waits here is handed in: so many.
     HandingIn(usize),
+    /// What a contact says of itself was to hold until then, Unix seconds: it is over.
+    RecordOver {
+        /// Of whom.
+        contact: ContactId,
+        /// Until when.
+        expires: u64,
+        /// The time by this machine's clock.
+        now: u64,
+    },
+    /// A message is sealed to so many seats of a contact, and kept.
+    Sealed(Called, usize),
+    /// An acknowledgement is hoped for within so many seconds.
+    HopedFor(Urgency, u32),
     /// The service takes its time with what is handed in.
     NotTakenYet,
     /// Nothing is sent to a contact that some message was for, and why: it is called.
@@ -200,6 +213,12 @@ pub enum Unkept {
 }
 
 impl Note {
+    /// Of a contact's record, if it is over. That stops nothing.
+    #[must_use]
+    pub fn of_record(contact: &ContactId, expires: u64, now: u64) -> Option<Self> {
+        (expires < now).then(|| Self::RecordOver { contact: contact.clone(), expires, now })
+    }
+
     /// Whether it must not be missed.
     #[must_use]
     pub const fn warns(&self) -> bool {
@@ -208,6 +227,8 @@ impl Note {
             Self::KeysInForce(..)
                 | Self::DetailsForMembers(_)
                 | Self::HandingIn(_)
+                | Self::Sealed(..)
+                | Self::HopedFor(..)
                 | Self::NotTakenYet
                 | Self::SealedAgain(_)
                 | Self::CollectedElsewhere

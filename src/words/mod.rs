@@ -4,6 +4,7 @@
 //! said where (each face), tables and columns (`cli`). Invariants: one word for one thing; foreign text passes
 //! through [`crate::client::message::text`] before it stands here.
 
+mod calls;
 mod mends;
 mod notes;
 
@@ -25,10 +26,9 @@ use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
+pub use calls::{called, left_out, lines, read_out, script, why_call};
 pub use mends::{signers, to_do};
-pub use notes::{
-    YOU, by, called, left_out, mend, note, sentence, spelled, unkept, whom, why_call, work,
-};
+pub use notes::{YOU, by, mend, note, record_over, sentence, spelled, unkept, whom, work};
 
 /// How the relay contradicts itself, and what shows it.
 #[must_use]

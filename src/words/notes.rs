@@ -7,14 +7,15 @@ use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{self, Amiss};
 use crate::domain::relay::addressing::{Addressing, OrLater};
-use crate::office::call::{Called, Why};
+use crate::office::call::Called;
 use crate::office::page::By;
 use crate::office::told::{Note, Unkept, Work};
 use crate::signed::proto::Class;
 
 use super::{
-    ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, class, delivered_again, later, name,
-    not_acknowledged, not_delivered, not_proven, to_do, unverified, when,
+    ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, called, class, day, delivered_again, later,
+    left_out, not_acknowledged, not_delivered, not_proven, span, to_do, unverified,
+    urgency as urgency_of, when,
 };
 
 /// A note, in a sentence.
@@ -117,6 +118,13 @@ pub fn note(note: &Note) -> String {
         Note::HandingIn(all) => {
             format!("handing in what waits here ({all}), most urgent first")
         }
+        Note::RecordOver { contact, expires, now } => record_over(contact, *expires, *now),
+        Note::Sealed(to, seats) => sealed(to, *seats),
+        Note::HopedFor(urgency, within) => format!(
+            "{}: an acknowledgement is hoped for within {} (indicative)",
+            urgency_of(OrLater::Known(*urgency)),
+            span(u64::from(*within))
+        ),
         Note::NotTakenYet => "handing it in: the service has not taken it yet".to_owned(),
         Note::LeftOut(of, why) => left_out(of, *why),
         Note::SealedAgain(id) => format!("{id} is sealed again, as things are now"),
@@ -265,36 +273,18 @@ pub fn whom(by: &By) -> String {
 /// Who reads.
 pub const YOU: &str = "you";
 
-/// A contact that gets nothing, and why.
+/// What a contact says of itself was to hold until then.
 #[must_use]
-pub fn left_out(of: &Called, why: Why) -> String {
-    let (contact, name, why) = (&of.contact, called(of), why_call(why));
-    format!("nothing is sent to {contact} ({name}): it {why}; call it")
+pub fn record_over(contact: &ContactId, expires: u64, now: u64) -> String {
+    let (until, ago) = (day(expires), span(now.saturating_sub(expires)));
+    format!("what {contact} says about itself was to hold until {until}, {ago} ago")
 }
 
-/// Its own name and that of its member.
-#[must_use]
-pub fn called(of: &Called) -> String {
-    let (own, member) = (name(&of.names), name(&of.member));
-    match (own.is_empty(), member.is_empty()) {
-        (true, true) => of.contact.to_string(),
-        (true, false) => format!("{}, {member}", of.contact),
-        (false, true) => own,
-        (false, false) => format!("{own}, {member}"),
-    }
-}
-
-/// Why a contact is to be called, behind its name.
-#[must_use]
-pub const fn why_call(why: Why) -> &'static str {
-    match why {
-        Why::Gone => "is in the directory no more",
-        Why::Listed => "is listed",
-        Why::WithoutSeats => "has no seat on duty",
-        Why::Full => "takes no more of your messages now",
-        Why::NotSent => "does not have it",
-        Why::Waits => "may not have it yet",
-    }
+/// To whom a message is sealed.
+fn sealed(to: &Called, seats: usize) -> String {
+    let (contact, name) = (&to.contact, called(to));
+    let seats = if seats == 1 { "1 seat" } else { &format!("{seats} seats") };
+    format!("sealed to {contact} ({name}): {seats}")
 }
 
 #[cfg(test)]
@@ -310,7 +300,6 @@ mod tests {
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
     use crate::office::fate::{kept_back, without_receipt};
-    use crate::signed::proto;
     use crate::wire::v1;
 
     #[test]
@@ -418,23 +407,5 @@ mod tests {
         let error = without_receipt(id, busy);
         let said = format!("the message {id} was not accepted: CLOSED: closed");
         assert_eq!(not_accepted(id, None, &error), said);
-    }
-
-    #[test]
-    fn who_gets_nothing_is_named_with_its_member_as_far_as_both_are_known() {
-        let text =
-            |text: &str| vec![proto::Text { language: "en".to_owned(), text: text.to_owned() }];
-        let contact: ContactId = "at/cert-at".parse().unwrap();
-        let of = |names, member| Called { contact: contact.clone(), names, member };
-        for (of, name) in [
-            (of(text("CERT.at"), text("Austria")), "CERT.at, Austria"),
-            (of(text("CERT.at"), vec![]), "CERT.at"),
-            (of(vec![], text("Austria")), "at/cert-at, Austria"),
-            (of(vec![], vec![]), "at/cert-at"),
-            (of(text("a\u{1b}b"), vec![]), "a\\u{1b}b"),
-        ] {
-            let said = format!("nothing is sent to at/cert-at ({name}): it is listed; call it");
-            assert_eq!(left_out(&of, Why::Listed), said);
-        }
     }
 }

@@ -25,7 +25,6 @@ use crate::client::reason::{Here, Rule};
 use crate::client::session::Session;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::office::collect::{self, SealError};
 use crate::office::fate::{kept_back, not_sealed};
@@ -275,11 +274,6 @@ fn not_fetched(number: u64, why: Option<&ClientError>) -> ClientError {
     };
     ClientError::new(side, Family::NotReachable, Here::NotFetched, sentence)
         .mended_by(Mend::Read(number))
-}
-
-/// The message that a new one answers.
-pub(super) fn answered(mail: &Mail, at: &Pointer) -> Result<VerifiedHeader, ClientError> {
-    mail.to_answer(at).map_err(|why| not_shown(at, why, Mend::NumberOrDigest))
 }
 
 async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {

@@ -1,10 +1,12 @@
-//! A seat's whole mailbox, with its home on a disk, that works for nobody.
+//! A seat's whole mailbox, with its home on a disk, and nobody there who could answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
+use crate::ambient::Clock;
 use crate::client::address::Address;
 use crate::client::connect::{ConnectError, Dial, Dialing, Proxies};
 use crate::client::home::Home;
@@ -24,6 +26,7 @@ use super::alone;
 /// A mailbox, and its world.
 pub(crate) struct Whole {
     pub(crate) mail: Mail,
+    told: Arc<Told>,
     _dir: TempDir,
 }
 
@@ -36,10 +39,25 @@ impl Whole {
         let dial = Arc::new(Nowhere);
         let to = session::Net { dial, proxies: Proxies::default(), ambient: net.ambient.clone() };
         let chosen = Chosen { directory: Some(NAME.parse().unwrap()), seat: Some(seat(of)) };
-        let office = Office { home, net: to, chosen, face: Arc::new(Nobody) };
+        let told = Arc::new(Told::default());
+        let office = Office { home, net: to, chosen, face: told.clone() };
         let keys = SeatKeys::held(opening_keys(of, 1), sign_key(&format!("{of} sign")));
         let mail = Mail::with(&office, replica, (seat(of), keys)).unwrap();
-        Self { mail, _dir: dir }
+        Self { mail, told, _dir: dir }
+    }
+
+    /// The same, whose copy of the directory was synced so long ago, in seconds.
+    pub(crate) fn synced_before(net: &Net, of: &str, ago: u64) -> Self {
+        let mut then = net.clone();
+        then.ambient = net.ambient.clone().with_clock(Arc::new(At(net.ambient.now() - ago)));
+        let mut whole = Self::of(&then, of);
+        whole.mail.office.net.ambient = net.ambient.clone();
+        whole
+    }
+
+    /// What was told since this was asked last.
+    pub(crate) fn told(&self) -> Vec<Note> {
+        std::mem::take(&mut *self.told.0.lock().unwrap())
     }
 
     /// Collects what there is at the relay, each with its body.
@@ -85,20 +103,25 @@ impl Whole {
     }
 }
 
-/// A face that hears nothing loses nothing.
-struct Nobody;
+/// What a face heard that never says yes.
+#[derive(Default)]
+struct Told(Mutex<Vec<Note>>);
 
-impl Face for Nobody {
-    fn hears(&self, _: Note) {}
+impl Face for Told {
+    fn hears(&self, note: Note) {
+        self.0.lock().unwrap().push(note);
+    }
 
     fn agrees(&self, _: &Question<'_>) -> bool {
         false
     }
 
     fn watches(&self) -> Box<dyn Watch> {
-        Box::new(Self)
+        Box::new(Nobody)
     }
 }
+
+struct Nobody;
 
 impl Watch for Nobody {
     fn shows(&mut self, _: Work, _: u64, _: u64) {}
@@ -111,5 +134,14 @@ impl Dial for Nowhere {
         let source = Arc::new(std::io::Error::other("nobody is there"));
         let why = ConnectError::Tcp { address: address.clone(), source };
         Box::pin(async { Err(why) })
+    }
+}
+
+/// Whatever it is asked, it is this late, Unix seconds.
+struct At(u64);
+
+impl Clock for At {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0)
     }
 }
