@@ -29,6 +29,7 @@ pub mod others;
 pub mod page;
 pub mod pointer;
 pub mod reach;
+pub mod retry;
 pub mod sent;
 pub mod standing;
 pub mod stay;
