@@ -11,6 +11,7 @@ pub mod asked;
 pub mod call;
 pub mod collect;
 pub mod courier;
+pub mod exposure;
 pub mod fate;
 mod faults;
 pub mod fetch;

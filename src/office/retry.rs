@@ -225,7 +225,8 @@ mod tests {
         else {
             panic!("two begin so");
         };
-        (both.sort_unstable(), found.sort_unstable());
+        both.sort_unstable();
+        found.sort_unstable();
         assert_eq!(found, both);
         let none = vienna.mail.given_up(Some("zz"), true);
         assert!(matches!(none, Err(NothingAgain::NotOne(NotOne::Unknown))), "{none:?}");

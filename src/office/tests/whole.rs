@@ -55,6 +55,18 @@ impl Whole {
         whole
     }
 
+    /// Brings its copy of the directory up to date; its second seal key is at hand.
+    pub(crate) fn sync(&mut self, net: &Net) {
+        let mut replica = self.mail.office.replica().unwrap();
+        let after = usize::try_from(replica.entries()).unwrap();
+        replica.append(&net.entries[after..]).unwrap();
+        replica.confirm(&net.checkpoint_at(net.tree.size()), net.ambient.now()).unwrap();
+        let of = self.mail.seat.clone();
+        let sign = sign_key(&format!("{of} sign"));
+        let keys = SeatKeys::held(opening_keys(of.as_str(), 2), sign);
+        self.mail = Mail::with(&self.mail.office, replica, (of, keys)).unwrap();
+    }
+
     /// What was told since this was asked last.
     pub(crate) fn told(&self) -> Vec<Note> {
         std::mem::take(&mut *self.told.0.lock().unwrap())
