@@ -44,7 +44,7 @@ use super::fetch;
 use super::follow::{self, Event};
 use super::hand_in::{self, Counted, Due};
 use super::how::How;
-use super::inbox::{Inbox, InboxError, Kept};
+use super::inbox::{Gone, Inbox, InboxError, Kept};
 use super::index::{Index, Row};
 use super::later::LaterDue;
 use super::muted::Muted;
@@ -972,6 +972,15 @@ impl Mail {
     /// Files.
     pub fn mark_read(&self, number: u64) -> Result<(), ClientError> {
         Ok(place::replace(&self.read_path(number), b"")?)
+    }
+
+    /// Notes that people heard what is gone: they hear it once.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn told_gone(&self, gone: &[Gone]) -> Result<(), ClientError> {
+        let Some(last) = gone.iter().map(|gone| gone.last).max() else { return Ok(()) };
+        Ok(self.inbox.told_gone(last)?)
     }
 
     fn read_path(&self, number: u64) -> PathBuf {

@@ -176,12 +176,12 @@ fn gone_json(all: &[Gone]) -> [Vec<Value>; 2] {
 
 /// It is said once.
 fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
-    if let Some(last) = gone.iter().map(|gone| gone.last).max()
-        && let Err(error) = mail.inbox.told_gone(last)
-    {
-        ctx.out.not_kept("that it was said what is gone cannot be kept", &error.into());
+    if let Err(error) = mail.told_gone(gone) {
+        ctx.out.not_kept(GONE_NOT_KEPT, &error);
     }
 }
+
+const GONE_NOT_KEPT: &str = "that it was said what is gone cannot be kept";
 
 /// What is left of a message that had expired before it was read here: who can tell.
 fn expired((kept, header): &Came) -> ClientError {

@@ -11,7 +11,7 @@ use crate::client::reason::Reason;
 
 /// The way to the service, for who stays.
 #[derive(Debug)]
-pub struct Way {
+pub(super) struct Way {
     /// Something came on the last connection.
     works: bool,
     /// Since when there is none.
@@ -30,7 +30,7 @@ impl Default for Way {
 impl Way {
     /// The connection ended, or none could be made. Since when there is none, if that is to be told:
     /// not before the first attempt to connect again has failed, and then for each new reason.
-    pub fn ended(&mut self, why: &ClientError, now: u64) -> Option<u64> {
+    pub(super) fn ended(&mut self, why: &ClientError, now: u64) -> Option<u64> {
         let since = *self.lost.get_or_insert(now);
         let worked = std::mem::take(&mut self.works);
         if worked || self.told.as_ref() == Some(&why.reason) {
@@ -41,14 +41,14 @@ impl Way {
     }
 
     /// Something came. Since when there was no connection, if people were told that there is none.
-    pub fn came(&mut self) -> Option<u64> {
+    pub(super) fn came(&mut self) -> Option<u64> {
         let before = std::mem::replace(self, Self { works: true, ..Self::default() });
         before.told.and(before.lost)
     }
 
     /// How long to wait before the next attempt: twice as long each time, and not all at once who
     /// lost their connections together.
-    pub fn pause(&mut self, random: u8) -> Duration {
+    pub(super) fn pause(&mut self, random: u8) -> Duration {
         let longest = self.pause;
         self.pause = (longest * 2).min(LAST_PAUSE);
         (longest + longest * u32::from(random) / u32::from(u8::MAX)) / 2
