@@ -22,7 +22,8 @@ use crate::wire::v1;
 
 use super::Context;
 use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
-use super::fields::{Said, note, said, texts, usage};
+use super::context::usage;
+use super::fields::{Said, note, said, texts};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 use super::{administer, audit};

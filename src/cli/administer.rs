@@ -32,7 +32,7 @@ use super::args::{
     AdminArgs, DecideArgs, ProposalsArgs, ProposeArgs, ProposeCommand, ServiceKeyArg, SessionsArgs,
     SignArgs, StageArgs,
 };
-use super::fields::usage;
+use super::context::usage;
 use super::layout::{self, Lines};
 use super::statement::{agreed, newest, passed, told_published};
 

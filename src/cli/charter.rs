@@ -24,7 +24,7 @@ use crate::tlog::note::VerifierKey;
 
 use super::Context;
 use super::args::{CharterCommand, CharterDraftArgs};
-use super::fields::usage;
+use super::context::usage;
 use super::layout::Lines;
 use super::record::told;
 use super::statement::finish_if_agreed;

@@ -15,7 +15,6 @@ use crate::office::mail::Mail;
 use crate::office::{Chosen, Office};
 
 use super::args::Global;
-use super::fields::usage;
 use super::output::Output;
 use super::terminal::Terminal;
 
@@ -96,6 +95,11 @@ impl Context {
     pub fn write_file(&self, path: &Path, text: &str) -> Result<(), ClientError> {
         place::write_out(path, text.as_bytes()).map_err(cannot_use)
     }
+}
+
+/// The command line asks for what cannot be.
+pub(super) fn usage(sentence: &str) -> ClientError {
+    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
 }
 
 /// A file that was named cannot be read or written.

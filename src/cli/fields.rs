@@ -5,10 +5,9 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::client::draft::FacetContent;
-use crate::client::error::{ClientError, Family, Side};
+use crate::client::error::ClientError;
 use crate::client::message::text::{self, visible};
 use crate::client::place;
-use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
@@ -18,6 +17,7 @@ use crate::signed::proto::{self, Level, Purpose};
 
 use super::Context;
 use super::args::{LevelArg, NoteArgs, PurposeArg, RecordFields};
+use super::context::{cannot_use, usage};
 
 /// A twenty-fourth of the longest that a record holds.
 const MONTH: u64 = limits::RECORD_SECONDS / 24;
@@ -220,12 +220,7 @@ fn date_of(text: &str) -> Result<u64, ClientError> {
 const PAPER_BYTES: u64 = 64 << 20;
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, ClientError> {
-    place::read(path, PAPER_BYTES).map_err(super::cannot_use)
-}
-
-/// The command line asks for what cannot be.
-pub(super) fn usage(sentence: &str) -> ClientError {
-    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
+    place::read(path, PAPER_BYTES).map_err(cannot_use)
 }
 
 /// The level of a flag.
@@ -253,6 +248,7 @@ const fn purpose_of(purpose: PurposeArg) -> Purpose {
 #[cfg(test)]
 mod tests {
     use crate::cli::args::Global;
+    use crate::client::error::Family;
 
     use super::*;
 

@@ -22,7 +22,8 @@ use crate::signed::proto::{self, Custody};
 
 use super::Context;
 use super::args::JoinArgs;
-use super::fields::{Said, said, usage};
+use super::context::usage;
+use super::fields::{Said, said};
 use super::key::file_of;
 use super::seat::{entry, make};
 use super::statement::agreed;

@@ -17,8 +17,8 @@ use crate::words;
 
 use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
-use super::context::unusable;
-use super::fields::{drafted, usage};
+use super::context::{unusable, usage};
+use super::fields::drafted;
 use super::layout::Lines;
 use super::rotate::{forget, may_go};
 use super::statement::agreed;

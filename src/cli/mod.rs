@@ -25,6 +25,7 @@ mod output;
 mod pointer;
 mod record;
 mod retry;
+mod roster;
 mod rotate;
 mod seat;
 mod sent;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::client::armour;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
 use crate::client::place;
@@ -50,7 +52,7 @@ pub use context::{Context, unusable};
 pub use exit::code as exit_code;
 pub use output::Output;
 
-use args::{Cli, Command, DirectoryCommand};
+use args::{Cli, Command, DirectoryCommand, SignArgs};
 
 /// Reads what was typed.
 ///
@@ -109,7 +111,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         Command::Key(command) => key::run(ctx, &command),
         Command::Join(args) => join::run(ctx, &args).await,
         Command::Record(command) => record::run(ctx, &command).await,
-        Command::Sign(args) => statement::sign(ctx, &args),
+        Command::Sign(args) => sign(ctx, &args),
         Command::Publish(args) => statement::publish(ctx, &args).await,
         Command::Seat(command) => seat::run(ctx, &command).await,
         Command::Sync => sync::sync(ctx).await,
@@ -148,6 +150,15 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
             Err(ClientError::new(Side::Ours, Family::Unexpected, Here::NotHere, sentence))
         }
     }
+}
+
+/// `liaison sign FILE`: a proposal where the file is one, else statements.
+fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
+    let text = ctx.read_file(&args.file)?;
+    if armour::kind(&text) == Some(armour::Kind::Proposal) {
+        return administer::sign_file(ctx, args, &text);
+    }
+    statement::sign(ctx, args, &text)
 }
 
 /// The commands without those that the program gives itself.

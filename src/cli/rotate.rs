@@ -26,7 +26,7 @@ use crate::signed::proto;
 use crate::words;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
-use super::seat::{in_force, no_such_seat};
+use super::roster::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
 use super::{Context, layout};
 

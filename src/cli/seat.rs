@@ -6,13 +6,11 @@ use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Owner, read_public};
-use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
+use crate::domain::directory::Seat;
 use crate::domain::directory::key::KeyName;
-use crate::domain::directory::{Roster, Seat};
 use crate::domain::ids::{ContactId, SeatId};
-use crate::signed::canonical;
 use crate::signed::proto::{self, Reason};
 use crate::wire::v1::PublicKeys;
 
@@ -20,6 +18,7 @@ use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
 use super::layout;
 use super::record::told;
+use super::roster::{in_force, no_such_seat};
 use super::rotate::rotate;
 use super::statement::{confirmed, finish};
 
@@ -156,32 +155,6 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// The roster in force, as a next version begins.
-pub(super) fn in_force(
-    replica: &Replica,
-    contact: &ContactId,
-) -> Result<(Vec<proto::Seat>, Vec<FacetContent>), ClientError> {
-    let directory = replica.directory()?;
-    directory.record(contact)?;
-    let roster = directory.contact(contact).and_then(|contact| contact.roster.as_ref());
-    let Some(roster) = roster else { return Ok((Vec::new(), Vec::new())) };
-    let alive = |key: KeyName| directory.stands(&key);
-    // A seat of which a key was revoked cannot be listed again: keys never return.
-    let seats = roster.seats.iter().filter(|seat| seat.key_names(contact).all(alive));
-    // As its keeper listed them, with their proofs.
-    let said: proto::Roster = canonical::decode(&roster.payload).unwrap_or_default();
-    let said = seats.filter_map(|seat| said.seats.iter().find(|said| said.name == seat.name));
-    Ok((said.cloned().collect(), open_facets(replica, roster)))
-}
-
-fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
-    let open = roster
-        .facets
-        .iter()
-        .filter_map(|facet| FacetContent::read(&facet.name, &replica.facet(&facet.hash)?.bytes));
-    open.collect()
-}
-
 /// A seat as a roster lists it.
 pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
     proto::Seat {
@@ -228,10 +201,4 @@ async fn publish(
     let done = finish(ctx, Bundle::of(vec![publication]), draft, replica, &name).await?;
     told(ctx, &done);
     Ok(())
-}
-
-pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
-    let sentence = format!("{seat} is not on its contact's roster");
-    ClientError::new(Side::Ours, Family::NotFound, Here::UnknownSeat, sentence)
-        .mended_by(Mend::ListSeats)
 }

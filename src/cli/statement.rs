@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 use serde_json::json;
 
-use crate::client::armour;
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Held, KeyError};
@@ -25,17 +24,12 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 
 use super::Context;
-use super::administer;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
 use super::layout::Lines;
 
-/// `liaison sign FILE`
-pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
-    let text = ctx.read_file(&args.file)?;
-    if armour::kind(&text) == Some(armour::Kind::Proposal) {
-        return administer::sign_file(ctx, args, &text);
-    }
-    let mut bundle = read(ctx, &args.file)?;
+/// `liaison sign FILE` of statements, which are this text.
+pub(super) fn sign(ctx: &Context, args: &SignArgs, text: &str) -> Result<(), ClientError> {
+    let mut bundle = Bundle::read(text)?;
     let replica = ctx.office.replica().ok();
     let directory = known(replica.as_ref(), &bundle);
     let held = ctx.office.home.keys().all_signing(ctx.office.ambient())?;
@@ -149,7 +143,7 @@ fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[KeyId]) -> (
 
 /// `liaison publish FILE`
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
-    let bundle = read(ctx, &args.file)?;
+    let bundle = Bundle::read(&ctx.read_file(&args.file)?)?;
     let replica =
         if args.dry_run { Some(ctx.office.replica()?) } else { ctx.office.replica().ok() };
     show(ctx, &bundle, known(replica.as_ref(), &bundle));
@@ -425,10 +419,6 @@ fn is_named_in(bundle: &Bundle, keys: &[KeyId]) -> bool {
 /// Whether all who must sign are known here.
 fn is_judged(bundle: &Bundle, directory: Option<&Directory>) -> bool {
     directory.is_some() || is_founding(bundle)
-}
-
-fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {
-    Ok(Bundle::read(&ctx.read_file(path)?)?)
 }
 
 /// The directory that the statements are for, if the copy is one of it.
