@@ -11,13 +11,15 @@ use bytes::Bytes;
 use liaison::ambient::Ambient;
 use liaison::client::address::Address;
 use liaison::client::armour::{self, Kind};
-use liaison::client::connect::{ConnectError, Dial, Dialing, Proxies, Proxy, Route, connect};
 use liaison::client::draft::Bundle;
 use liaison::client::error::ClientError;
 use liaison::client::invitation::{AdmissionFile, Invitation, Succession};
 use liaison::client::keys::{Role, read_person, read_public};
 use liaison::client::message::body::{letter_text, pad, read_letter_text, unpad};
 use liaison::client::message::content::Inside;
+use liaison::client::reach::connect::{
+    ConnectError, Dial, Dialing, Proxies, Proxy, Route, connect,
+};
 use liaison::client::replica::tape;
 use liaison::client::token::Pointer;
 use liaison::crypto::cert::ServiceName;

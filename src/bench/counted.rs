@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::client::address::Address;
-use crate::client::connect::{Dial, Dialing, Tcp};
+use crate::client::reach::connect::{Dial, Dialing, Tcp};
 use crate::tls::Link;
 
 /// Bytes written and read by everyone who dials with it.

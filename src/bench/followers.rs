@@ -16,7 +16,7 @@ use tonic::Streaming;
 use crate::ambient::Ambient;
 use crate::bench::net::{Net, connect_as};
 use crate::client::address::Address;
-use crate::client::connect::Tcp;
+use crate::client::reach::connect::Tcp;
 use crate::crypto::sign::SigningKey;
 use crate::domain::limits;
 use crate::tls::Identity;

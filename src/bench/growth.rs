@@ -14,12 +14,12 @@ use bytes::Bytes;
 
 use crate::bench::founding::{Founding, seat_of};
 use crate::bench::grown::publish_in_order;
-use crate::client::connect::{Proxies, Tcp};
 use crate::client::draft::Bundle;
 use crate::client::home::Home;
 use crate::client::keys::Owner;
+use crate::client::reach::connect::{Proxies, Tcp};
+use crate::client::reach::session::{self, Answer, Progress, Session};
 use crate::client::replica::Replica;
-use crate::client::session::{self, Answer, Progress, Session};
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, DirectoryName};
 

@@ -23,8 +23,8 @@ use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
 use crate::client::address::Address;
-use crate::client::connect::{Dial, Proxies, Route, connect};
 use crate::client::invitation::Invitation;
+use crate::client::reach::connect::{Dial, Proxies, Route, connect};
 use crate::disk::{Disk, Fdatasync};
 use crate::domain::access::Face;
 use crate::domain::directory::entry::Entry;

@@ -10,19 +10,19 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::client::clocks::Clocks;
-use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed};
 use crate::client::mend::Mend;
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::protect::Kept;
+use crate::client::reach::connect::Leg;
+use crate::client::reach::mailbox::{self, Event, FollowError};
+use crate::client::reach::session::{self, Session};
 use crate::client::reason::{Here, Reason};
 use crate::client::replica::Replica;
-use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
-use crate::office::follow::{self, Event, FollowError};
 use crate::office::inbox::InboxError;
 use crate::office::mail::Mail;
 use crate::office::standing;
@@ -526,7 +526,7 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     let request = mail.inbox.request(false)?;
     let mut first = None;
     let enough = || ClientError::new(Side::Ours, Family::Unexpected, Here::Enough, "enough");
-    let came = follow::collect_once(session.connection().channel(), request, |event| {
+    let came = mailbox::collect_once(session.connection().channel(), request, |event| {
         first = Some(match event {
             Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) => First::Item,
             Event::Head(bytes) => First::Head(bytes),

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::client::error::ClientError;
 use crate::client::keys::Owner;
+use crate::client::reach::session::Session;
 use crate::client::replica::{Frozen, Replica};
-use crate::client::session::Session;
 use crate::domain::view::View;
 use crate::office::mail::Mail;
 use crate::office::news::News;

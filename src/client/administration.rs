@@ -28,7 +28,6 @@ use crate::signed::proto::{self, AuditRecord};
 use crate::wire::v1::admin_service_client::AdminServiceClient;
 use crate::wire::v1::{self, ProposalState};
 
-use super::call::{self, request_for, request_of};
 use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Family, Side};
 use super::home::Home;
@@ -36,8 +35,9 @@ use super::keys::KeyError;
 use super::mend::Mend;
 use super::message::text::visible;
 use super::place;
+use super::reach::call::{self, request_for, request_of};
+use super::reach::session::Session;
 use super::replica::tape;
-use super::session::Session;
 
 /// An act that is to be proposed: signed by nobody yet.
 #[must_use]

@@ -20,7 +20,6 @@ use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{details, status, v1};
 
 use super::armour::InvalidArmour;
-use super::connect::{ConnectError, InvalidProxy, Leg};
 use super::draft::DraftError;
 use super::fate::Fate;
 use super::format::{self, WrongFormat};
@@ -34,6 +33,7 @@ use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
 use super::place::{self, FileError, KeptOut};
+use super::reach::connect::{ConnectError, InvalidProxy, Leg};
 use super::reason::{Here, Reason, Rule};
 use super::replica::{Frozen, Origin, ReplicaError};
 use super::token::TokenError;

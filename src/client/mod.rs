@@ -8,10 +8,8 @@
 pub mod address;
 pub mod administration;
 pub mod armour;
-pub mod call;
 pub mod charters;
 pub mod clocks;
-pub mod connect;
 pub mod draft;
 pub mod error;
 pub mod fate;
@@ -26,10 +24,10 @@ pub mod outbox;
 mod owner;
 pub mod place;
 pub mod protect;
+pub mod reach;
 pub mod reason;
 pub mod replica;
 pub mod rotation;
-pub mod session;
 pub mod token;
 pub mod unlock;
 

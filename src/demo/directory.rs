@@ -7,13 +7,13 @@ use anyhow::bail;
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
-use crate::client::connect::{Proxies, Tcp};
 use crate::client::draft::{Bundle, Composer, Publication};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Owner, prove};
+use crate::client::reach::connect::{Proxies, Tcp};
+use crate::client::reach::session::{Answer, Net, Progress, Session};
 use crate::client::replica::Replica;
-use crate::client::session::{Answer, Net, Progress, Session};
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{Signer, SigningKey};

@@ -13,9 +13,9 @@ use crate::client::error::{ClientError, Side};
 use crate::client::message::open::Reader;
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::outbox::{Outbox, Request};
+use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
-use crate::client::session::Session;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
@@ -179,8 +179,7 @@ impl Courier {
     /// sealed again, once.
     async fn offer(&mut self, session: &Session, id: MessageId) -> Result<Bytes, ClientError> {
         self.send_answered(session, id).await?;
-        let channel = session.connection().channel();
-        let relay = (&channel, session.patience());
+        let relay = &session.relay();
         let before = self.outbox.request(id)?;
         match hand_in::offer(relay, &self.outbox, id).await {
             Err(error) if hand_in::is_outdated(&error) => {

@@ -5,9 +5,9 @@
 
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
+use crate::client::reach::mailbox::FollowError;
 use crate::client::reason::{Here, Rule};
 use crate::office::collect::{SealError, TakeError};
-use crate::office::follow::FollowError;
 use crate::office::inbox::InboxError;
 use crate::office::muted::MutedError;
 

@@ -8,18 +8,16 @@
 use std::cmp::Reverse;
 
 use bytes::Bytes;
-use tonic::transport::Channel;
 
-use crate::client::call::{Patience, answered, patiently, request_of};
 use crate::client::error::ClientError;
-use crate::client::outbox::{Outbox, OutboxError, Request};
+use crate::client::outbox::{Outbox, OutboxError};
+use crate::client::reach::relay::Relay;
 use crate::client::reason::Rule;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::share;
 use crate::signed::proto::Class;
-use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
 
 use super::collect::{Desk, sent_header};
 
@@ -92,14 +90,10 @@ pub fn those_due(desk: &Desk<'_>, outbox: &Outbox, ids: Vec<MessageId>) -> Vec<D
 ///
 /// # Errors
 /// [`ClientError`]; unless it is marked, it waits.
-pub async fn offer(
-    (channel, patience): (&Channel, Patience),
-    outbox: &Outbox,
-    id: MessageId,
-) -> Result<Bytes, ClientError> {
+pub async fn offer(relay: &Relay, outbox: &Outbox, id: MessageId) -> Result<Bytes, ClientError> {
     loop {
         let request = outbox.request(id)?;
-        match patiently(patience, || submit(channel, &request)).await {
+        match relay.hand_in(&request).await {
             Err(error) if is_definite(&error) => {
                 // What cannot be noted is asked again.
                 if outbox.refuse((id, &request), &error.reason).unwrap_or(true) {
@@ -122,11 +116,8 @@ pub async fn offer(
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn held(
-    relay: (&Channel, Patience),
-    id: MessageId,
-) -> Result<Option<Bytes>, ClientError> {
-    match status(relay, id).await {
+pub async fn held(relay: &Relay, id: MessageId) -> Result<Option<Bytes>, ClientError> {
+    match relay.status(id).await {
         Ok(status) => Ok(Some(status.accepted)),
         Err(error) if error.reason == Rule::UnknownMessage => Ok(None),
         Err(error) => Err(error),
@@ -139,37 +130,6 @@ pub fn is_outdated(error: &ClientError) -> bool {
     let rule = error.reason.rule();
     let again = [Rule::StaleDirectory, Rule::ViewAhead, Rule::KeyNotInForce, Rule::IssuedInFuture];
     rule.is_some_and(|rule| again.contains(&rule))
-}
-
-async fn submit(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
-    let mut relay = RelayServiceClient::new(channel.clone());
-    match request {
-        Request::Submit(submit) => {
-            let call = relay.submit(request_of(submit.clone()));
-            Ok(answered("Submit", call).await?.accepted)
-        }
-        Request::Acknowledge(acknowledge) => {
-            let call = relay.acknowledge(request_of(acknowledge.clone()));
-            Ok(answered("Acknowledge", call).await?.accepted)
-        }
-    }
-}
-
-/// What the relay knows of a message that this contact sent.
-///
-/// # Errors
-/// [`ClientError`].
-pub async fn status(
-    (channel, patience): (&Channel, Patience),
-    id: MessageId,
-) -> Result<v1::GetStatusResponse, ClientError> {
-    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
-    let status = patiently(patience, || {
-        let mut relay = RelayServiceClient::new(channel.clone());
-        let request = request_of(request.clone());
-        async move { answered("GetStatus", relay.get_status(request)).await }
-    });
-    status.await
 }
 
 /// Whether the relay gave a reason that the same request cannot outlive. What is not known here is
@@ -222,7 +182,7 @@ mod tests {
     use tempfile::TempDir;
     use tokio::sync::Notify;
     use tokio_stream::Iter;
-    use tonic::transport::{Endpoint, Server};
+    use tonic::transport::{Channel, Endpoint, Server};
     use tonic::{Request as Asked, Response, Status};
 
     use crate::client::error::Side;
@@ -231,6 +191,8 @@ mod tests {
     use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
+    use crate::client::outbox::Request;
+    use crate::client::reach::call::Patience;
     use crate::client::testlog::ambient_at;
     use crate::crypto::hash::Digest;
     use crate::domain::limits;
@@ -248,14 +210,14 @@ mod tests {
     /// A relay that refuses what it is asked, one status a call. When it has none left, it has a receipt,
     /// or drops the connection.
     #[derive(Clone, Default)]
-    struct Relay {
+    struct Says {
         says: Arc<Mutex<Vec<Status>>>,
         has: Option<Bytes>,
         drops: Arc<Notify>,
     }
 
     #[tonic::async_trait]
-    impl RelayService for Relay {
+    impl RelayService for Says {
         type CollectStream = Iter<std::vec::IntoIter<Result<v1::CollectResponse, Status>>>;
 
         async fn collect(&self, _: Asked<v1::CollectRequest>) -> Answered<Self::CollectStream> {
@@ -287,7 +249,7 @@ mod tests {
         }
     }
 
-    impl Relay {
+    impl Says {
         async fn answer(&self) -> Result<Bytes, Status> {
             let says = self.says.lock().unwrap().pop();
             match (says, &self.has) {
@@ -304,7 +266,11 @@ mod tests {
             Self { says: Arc::new(Mutex::new(says.to_vec())), ..Self::default() }
         }
 
-        /// One connection to it.
+        /// On one connection, for who asks once.
+        fn relay(&self) -> Relay {
+            Relay::new(self.channel(), Patience::SOME)
+        }
+
         fn channel(&self) -> Channel {
             let ((near, mut left), (mut right, far)) =
                 (tokio::io::duplex(1 << 16), tokio::io::duplex(1 << 16));
@@ -361,8 +327,8 @@ mod tests {
             due(&desk, &self.outbox).unwrap()
         }
 
-        async fn offer(&self, relay: &Relay) -> ClientError {
-            offer((&relay.channel(), Patience::SOME), &self.outbox, self.id).await.unwrap_err()
+        async fn offer(&self, relay: &Says) -> ClientError {
+            offer(&relay.relay(), &self.outbox, self.id).await.unwrap_err()
         }
     }
 
@@ -371,8 +337,8 @@ mod tests {
     async fn what_was_accepted_meanwhile_is_offered_no_more() {
         let (waits, receipt) = (Waits::new(), Bytes::from_static(b"accepted"));
         waits.outbox.accepted(waits.id, &receipt).unwrap();
-        let relay = Relay::saying(&[status::of(&Refusal::field("recipients", Wrong::Expired))]);
-        let offered = offer((&relay.channel(), Patience::SOME), &waits.outbox, waits.id).await;
+        let relay = Says::saying(&[status::of(&Refusal::field("recipients", Wrong::Expired))]);
+        let offered = offer(&relay.relay(), &waits.outbox, waits.id).await;
         assert_eq!((offered, waits.outbox.refused(waits.id).unwrap()), (Ok(receipt), None));
     }
 
@@ -414,7 +380,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_whose_answer_is_lost_stays_due() {
         let waits = Waits::new();
-        let error = waits.offer(&Relay::default()).await;
+        let error = waits.offer(&Says::default()).await;
         assert_eq!((waits.due(), waits.outbox.refused(waits.id).unwrap()), (vec![waits.id], None));
         assert_ne!(error.side, Side::Ours, "{error}");
     }
@@ -441,11 +407,11 @@ mod tests {
             vec![Status::permission_denied("a proxy's")],
         ] {
             let waits = Waits::new();
-            let error = waits.offer(&Relay::saying(&says)).await;
+            let error = waits.offer(&Says::saying(&says)).await;
             assert_eq!(waits.due(), [waits.id], "{error}");
         }
         let waits = Waits::new();
-        waits.offer(&Relay::saying(&[field("recipients")])).await;
+        waits.offer(&Says::saying(&[field("recipients")])).await;
         let refused = waits.outbox.refused(waits.id).unwrap();
         assert_eq!((waits.due(), refused), (vec![], Some(Rule::InvalidField.into())));
     }
@@ -573,16 +539,13 @@ mod tests {
     async fn before_it_is_sealed_again_the_relay_is_asked_whether_it_has_it() {
         let id = MessageId::new(1, [1; 10]);
         let receipt = Bytes::from_static(b"receipt");
-        let has = Relay { has: Some(receipt.clone()), ..Relay::default() };
-        assert_eq!(held((&has.channel(), Patience::SOME), id).await.unwrap(), Some(receipt));
-        let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
-        assert_eq!(held((&unknown.channel(), Patience::SOME), id).await.unwrap(), None);
+        let has = Says { has: Some(receipt.clone()), ..Says::default() };
+        assert_eq!(held(&has.relay(), id).await.unwrap(), Some(receipt));
+        let unknown = Says::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
+        assert_eq!(held(&unknown.relay(), id).await.unwrap(), None);
         let fault = status::of(&Refusal::Internal(Fault::PastTheDoor));
-        let fault = Relay::saying(&vec![fault; 9]);
-        assert_eq!(
-            held((&fault.channel(), Patience::SOME), id).await.unwrap_err().reason,
-            "INTERNAL"
-        );
+        let fault = Says::saying(&vec![fault; 9]);
+        assert_eq!(held(&fault.relay(), id).await.unwrap_err().reason, "INTERNAL");
     }
 
     #[test]

@@ -22,9 +22,9 @@ use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{self, ChainError, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
+use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
-use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Amiss;
@@ -40,8 +40,6 @@ use super::again;
 use super::collect::{self, Desk, TakeError, Taken};
 use super::courier::{self, Courier, SeatKeys};
 use super::fate::after_a_sync;
-use super::fetch;
-use super::follow::{self, Event};
 use super::hand_in::{self, Counted, Due};
 use super::how::How;
 use super::inbox::{Gone, Inbox, InboxError, Kept};
@@ -50,6 +48,7 @@ use super::later::LaterDue;
 use super::muted::Muted;
 use super::news::{News, lost, take_head};
 use super::told::{Note, Unkept, Work};
+use crate::client::reach::mailbox::{self, Event};
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub struct Mail {
@@ -381,7 +380,7 @@ impl Mail {
         self.office.tell(Note::AskingAgain(before));
         let (mut news, mut held) = (News::default(), Vec::new());
         let channel = session.connection().channel();
-        let mut again = Box::pin(follow::again::<ClientError>(channel, requests));
+        let mut again = Box::pin(mailbox::again::<ClientError>(channel, requests));
         while let Some(came) = again.next().await {
             match came {
                 Ok(event) => self.take(event, &mut held, &mut news)?,
@@ -480,8 +479,7 @@ impl Mail {
         for number in before {
             news.not_fetched(number, InboxError::NotAtRelay(number).into());
         }
-        let relay = (session.connection().channel(), session.patience());
-        let mut bodies = pin!(fetch::bodies(relay, (base, here)));
+        let mut bodies = pin!(session.relay().bodies(base, here));
         while let Some((number, came)) = bodies.next().await {
             match came {
                 Ok(item) => self.take_body(&item, news)?,
@@ -520,8 +518,7 @@ impl Mail {
         if self.inbox.at_relay(number)?.is_none() {
             return Err(InboxError::NotAtRelay(number).into());
         }
-        let relay = (session.connection().channel(), session.patience());
-        let mut bodies = pin!(fetch::bodies(relay, (self.inbox.base()?, vec![number])));
+        let mut bodies = pin!(session.relay().bodies(self.inbox.base()?, vec![number]));
         while let Some((_, came)) = bodies.next().await {
             let came = self.inbox.numbered(&[came?])?;
             came.iter().try_for_each(|item| self.inbox.put_whole(item))?;
@@ -611,7 +608,7 @@ impl Mail {
         let (channel, mut head) = (session.connection().channel(), None);
         // Behind every entry there is nothing but the head.
         let request = v1::CollectRequest { after: u64::MAX, headers: true, ..Default::default() };
-        let asked = follow::collect_once(channel, request, |event| {
+        let asked = mailbox::collect_once(channel, request, |event| {
             if let Event::Head(bytes) = event {
                 head = Some(bytes);
             }
@@ -650,7 +647,7 @@ impl Mail {
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
             let mut held = Vec::new();
-            let taken = follow::collect_once(channel, request, |event| {
+            let taken = mailbox::collect_once(channel, request, |event| {
                 goes_on(&request, &event)?;
                 self.take(event, &mut held, news)
             });

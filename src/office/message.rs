@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::client::error::ClientError;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
-use crate::client::session::Session;
+use crate::client::reach::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::Amiss;

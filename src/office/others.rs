@@ -6,7 +6,7 @@
 
 use crate::client::error::ClientError;
 use crate::client::message::receipt::VerifiedAccepted;
-use crate::client::session::Session;
+use crate::client::reach::session::Session;
 use crate::domain::ids::{ContactId, MessageId};
 
 use super::asked::Question;

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use crate::client::error::ClientError;
 use crate::client::place;
+use crate::client::reach::session::{Progress, Session, Synced};
 use crate::client::reason::Rule;
 use crate::client::replica::Replica;
-use crate::client::session::{Progress, Session, Synced};
 use crate::domain::ids::SeatId;
 
 use super::Office;

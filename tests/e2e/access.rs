@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use liaison::ambient::Ambient;
-use liaison::client::connect::{ConnectError, Connection};
+use liaison::client::reach::connect::{ConnectError, Connection};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::domain::access::{Face, Method};
 use liaison::domain::network::Network;

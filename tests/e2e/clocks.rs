@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use liaison::client::administration::draft;
-use liaison::client::connect::{Proxies, Route, Tcp, connect};
 use liaison::client::error::ClientError;
+use liaison::client::reach::connect::{Proxies, Route, Tcp, connect};
 use liaison::crypto::issue::Validity;
 use liaison::domain::administration::proposal::Act;
 use liaison::store::Engine;

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use liaison::client::address::Address;
-use liaison::client::connect::{Proxies, Tcp};
 use liaison::client::error::ClientError;
 use liaison::client::home::Home;
 use liaison::client::invitation::Invitation;
-use liaison::client::session::{Net, Session};
+use liaison::client::reach::connect::{Proxies, Tcp};
+use liaison::client::reach::session::{Net, Session};
 use liaison::tls::client::ClientTls;
 use liaison::wire::v1;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose as Usage, IsCa, Issuer, KeyPair};

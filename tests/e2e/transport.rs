@@ -15,10 +15,10 @@ use futures_util::{Stream, StreamExt as _};
 use http_body::Body as _;
 use liaison::ambient::{Ambient, Clock};
 use liaison::client::address::Address;
-use liaison::client::connect::{
+use liaison::client::error::{ClientError, Family, Side};
+use liaison::client::reach::connect::{
     ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
-use liaison::client::error::{ClientError, Family, Side};
 use liaison::crypto::cert::{CertificateFault, ServiceName};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;

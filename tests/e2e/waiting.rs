@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use liaison::ambient::Ambient;
-use liaison::client::connect::{Proxies, Tcp};
 use liaison::client::home::Home;
 use liaison::client::keys::Owner;
 use liaison::client::message::compose::{Outside, compose};
 use liaison::client::message::content::Writing;
+use liaison::client::reach::connect::{Proxies, Tcp};
+use liaison::client::reach::session::{Net, Session};
 use liaison::client::replica::Replica;
-use liaison::client::session::{Net, Session};
 use liaison::domain::ids::SeatId;
 use liaison::domain::limits::SHARE_MESSAGES;
 use liaison::domain::relay::addressing::{OrLater, Recipient};

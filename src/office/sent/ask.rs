@@ -6,13 +6,12 @@
 use crate::client::error::{ClientError, Family};
 use crate::client::message::receipt::ReceiptError;
 use crate::client::outbox::SentState;
-use crate::client::session::Session;
+use crate::client::reach::session::Session;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::relay::addressing::Addressing;
 use crate::office::Office;
 use crate::office::collect;
-use crate::office::hand_in;
 use crate::office::mail::Mail;
 use crate::office::news::News;
 use crate::office::pointer::Pointer;
@@ -70,8 +69,7 @@ impl Office {
         (session, mail): (&Session, &mut Mail),
         (id, may_be_lost): (MessageId, bool),
     ) -> Result<Vec<ReceiptError>, ClientError> {
-        let channel = session.connection().channel();
-        let status = match hand_in::status((&channel, session.patience()), id).await {
+        let status = match session.relay().status(id).await {
             // The relay forgets after a while; what came before stays here.
             Err(error) if error.family == Family::NotFound => {
                 if may_be_lost {

@@ -19,9 +19,9 @@ use tokio_stream::StreamExt as _;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::place::Lock;
+use crate::client::reach::session::Session;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
-use crate::client::session::Session;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::wire::v1;
 
@@ -29,8 +29,6 @@ use super::Office;
 use super::acknowledged::Acks;
 use super::courier::Courier;
 use super::fate::after_a_sync;
-use super::fetch;
-use super::follow::{self, Event, FollowError};
 use super::hand_in::Due;
 use super::inbox::Gone;
 use super::later::LaterDue;
@@ -38,6 +36,7 @@ use super::mail::Mail;
 use super::news::News;
 use super::page::{Listed, Unverified};
 use super::told::Note;
+use crate::client::reach::mailbox::{self, Event, FollowError};
 
 use self::way::Way;
 use self::work::Work;
@@ -173,13 +172,11 @@ impl<'a> Stay<'a> {
         mail: &mut Mail,
     ) -> Result<Infallible, ClientError> {
         let channel = session.connection().channel();
-        let ask = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
+        let ask = |requests| Box::pin(mailbox::again::<ClientError>(channel.clone(), requests));
         let base = mail.inbox.base()?;
-        let fetch = |numbers| {
-            Box::pin(fetch::bodies((channel.clone(), session.patience()), (base, numbers)))
-        };
+        let fetch = |numbers| Box::pin(session.relay().bodies(base, numbers));
         let request = mail.inbox.request(true)?;
-        let mut events = pin!(follow::follow::<ClientError>(channel.clone(), request));
+        let mut events = pin!(mailbox::follow::<ClientError>(channel.clone(), request));
         let (mut spoilt, mut bodies) = (ask(Vec::new()), fetch(Vec::new()));
         let (mut handing_in, mut syncing) = (FuturesUnordered::new(), FuturesUnordered::new());
         let mut work = Work { wanted: mail.unfetched()?.into(), ..Work::default() };

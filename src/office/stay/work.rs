@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use crate::wire::v1;
 
-use super::super::follow::Event;
 use super::super::hand_in::Due;
 use super::super::later::Later;
+use crate::client::reach::mailbox::Event;
 
 /// What who follows has to do, and has begun.
 #[derive(Default)]

@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use crate::ambient::Clock;
 use crate::client::address::Address;
-use crate::client::connect::{ConnectError, Dial, Dialing, Proxies};
 use crate::client::home::Home;
 use crate::client::message::testing::{NAME, Net, opening_keys, seat, sign_key};
 use crate::client::outbox::Request;
-use crate::client::session;
+use crate::client::reach::connect::{ConnectError, Dial, Dialing, Proxies};
+use crate::client::reach::session;
 use crate::office::asked::Question;
 use crate::office::collect;
 use crate::office::courier::SeatKeys;

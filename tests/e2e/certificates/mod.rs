@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use liaison::ambient::Ambient;
-use liaison::client::connect::Connection;
+use liaison::client::reach::connect::Connection;
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::directory::possession::prove;
 use liaison::signed::proto::Use;

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use liaison::ambient::Ambient;
 use liaison::client::address::Address;
-use liaison::client::connect::{
+use liaison::client::reach::connect::{
     ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
 use liaison::crypto::cert::ServiceName;

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use liaison::ambient::Ambient;
-use liaison::client::connect::Connection;
 use liaison::client::message::compose::{Outside, Sealed, compose};
 use liaison::client::message::content::{Inside, Writing};
+use liaison::client::reach::connect::Connection;
 use liaison::crypto::issue::{self, Validity};
 use liaison::domain::ids::{ContactId, SeatId};
 use liaison::domain::relay::addressing::Recipient;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use liaison::client::address::Address;
-use liaison::client::connect::{ConnectError, Dial, Dialing, Tcp};
+use liaison::client::reach::connect::{ConnectError, Dial, Dialing, Tcp};
 use liaison::tls::Link;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;

@@ -10,9 +10,9 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use super::*;
-use crate::client::connect::Dialing;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
+use crate::client::reach::connect::Dialing;
 use crate::client::testlog::{CA, KEEPER, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
 use crate::crypto::cert::ServiceName;
 use crate::crypto::issue::{self, Authority};

@@ -28,7 +28,7 @@ use crate::domain::limits;
 use crate::tls::client::{Broken, ClientTls, ServerFault};
 use crate::tls::{self, Link};
 
-use super::address::{Address, InvalidAddress};
+use crate::client::address::{Address, InvalidAddress};
 
 /// The future of [`Dial::dial`].
 pub type Dialing<'a> =

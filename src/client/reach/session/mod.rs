@@ -30,18 +30,19 @@ use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
-use super::address::{Address, InvalidAddress};
 use super::call::{Patience, answered, of_other_port, patiently, request_for, request_of, within};
-use super::charters::{Chain, Link};
-use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
-use super::draft::Bundle;
-use super::error::{ClientError, Family, Side};
-use super::home::{Addresses, Home};
-use super::invitation::{Succession, Trust};
-use super::keys::Owner;
-use super::mend::Mend;
-use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
+use super::relay::Relay;
+use crate::client::address::{Address, InvalidAddress};
+use crate::client::charters::{Chain, Link};
+use crate::client::clocks::Clocks;
+use crate::client::draft::Bundle;
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::home::{Addresses, Home};
+use crate::client::invitation::{Succession, Trust};
+use crate::client::keys::Owner;
+use crate::client::mend::Mend;
+use crate::client::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
 #[derive(Clone)]
@@ -325,7 +326,13 @@ impl Session {
         &self.address
     }
 
-    /// For the relay's generated client, and for what the handshake agreed on.
+    /// The relay, asked as patiently as this.
+    #[must_use]
+    pub fn relay(&self) -> Relay {
+        Relay::new(self.connection.channel(), self.patience)
+    }
+
+    /// For the relay's stream, and for what the handshake agreed on.
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection

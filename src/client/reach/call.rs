@@ -12,8 +12,8 @@ use tonic::{Request, Response, Status};
 use crate::client::reason::{Here, Rule};
 use crate::domain::limits;
 
-use super::error::{ClientError, Family, Side};
-use super::mend::Mend;
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 
 /// A request with its deadline, which its size puts off.
 pub fn request_of<M: prost::Message>(message: M) -> Request<M> {

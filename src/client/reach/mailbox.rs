@@ -153,8 +153,8 @@ mod tests {
     use tonic::transport::{Endpoint, Server};
     use tonic::{Request, Response, Status};
 
-    use crate::client::call::Patience;
-    use crate::office::fetch;
+    use crate::client::reach::call::Patience;
+    use crate::client::reach::relay::Relay;
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
 
     use super::*;
@@ -315,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_come_in_the_order_asked_for_and_one_that_fails_keeps_none_back() {
-        let bodies = fetch::bodies((relay(vec![]), Patience::NONE), (0, vec![5, 2, 9, 3, 1]));
+        let bodies = Relay::new(relay(vec![]), Patience::NONE).bodies(0, vec![5, 2, 9, 3, 1]);
         let came: Vec<_> = bodies.collect().await;
         let came = came.into_iter().map(|(asked, came)| (asked, came.map(|item| item.number)));
         let came: Vec<_> =
