@@ -14,7 +14,7 @@ use crate::domain::relay::share::{self, Asking, Full};
 use crate::domain::state::{Body, Key, Value};
 use crate::signed::proto::Class;
 
-/// What changes.
+/// Keys to be written, with their new values.
 type Changes = Vec<(Key, Value)>;
 
 /// All that is looked at here for a message that is handed in.

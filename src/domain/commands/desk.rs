@@ -24,7 +24,7 @@ use super::publish::{Publish, Stands};
 pub struct Propose {
     /// Who brings it.
     pub by: AuthenticPeer,
-    /// What.
+    /// An act or a statement, with the signatures that it came with.
     pub what: Proposed,
 }
 
@@ -250,9 +250,9 @@ fn end(
 /// Gives a proposal up, whatever has become of what it says: who brought it may.
 #[derive(Debug)]
 pub struct Abort {
-    /// Who.
+    /// Who asks for it.
     pub by: AuthenticPeer,
-    /// Which.
+    /// The id of the proposal that ends.
     pub id: Digest,
 }
 
@@ -310,7 +310,7 @@ impl<C: Command> Command for WentBack<C> {
 /// it twice.
 #[derive(Debug)]
 pub struct CommitAct {
-    /// Who.
+    /// Who has it carried out.
     pub by: AuthenticPeer,
     /// As it lies there.
     pub act: Box<Approved>,
@@ -345,9 +345,9 @@ impl Command for CommitAct {
 /// Keeps what came of an act that was used.
 #[derive(Debug)]
 pub struct CameTo {
-    /// Its id.
+    /// The id of the act's proposal.
     pub id: Digest,
-    /// In words.
+    /// What came of it, in words for people.
     pub says: String,
 }
 

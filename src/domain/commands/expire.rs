@@ -203,7 +203,7 @@ impl Expire {
     }
 }
 
-/// What changes.
+/// What one step writes and deletes.
 #[derive(Default)]
 struct Changes {
     puts: Vec<(Key, Value)>,

@@ -71,7 +71,7 @@ macro_rules! statements {
                 Ok(statement)
             }
 
-            /// Its kind.
+            /// Which kind of statement it is.
             #[must_use]
             pub const fn kind(&self) -> Kind {
                 match self {
@@ -79,7 +79,7 @@ macro_rules! statements {
                 }
             }
 
-            /// Its payload.
+            /// Its payload in its one encoding.
             #[must_use]
             pub fn encode(&self) -> Vec<u8> {
                 match self {
@@ -272,7 +272,7 @@ impl Verified {
         &self.signers
     }
 
-    /// Its identity.
+    /// Its identity: the digest of its envelope.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.envelope.digest()
@@ -391,7 +391,7 @@ fn repeats(directory: &Directory, statement: &Statement, digest: Digest) -> Opti
 }
 
 impl Verified {
-    /// As [`Unverified::logged`].
+    /// As [`Unverified::logged`], of one that was verified.
     #[must_use]
     pub fn logged(&self, directory: &Directory) -> Option<u64> {
         repeats(directory, &self.statement, self.digest())
