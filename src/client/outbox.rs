@@ -26,14 +26,14 @@ use super::reason::Reason;
 /// What waits to be handed in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// A message.
+    /// A message, to be submitted.
     Submit(v1::SubmitRequest),
     /// An acknowledgement with its words.
     Acknowledge(v1::AcknowledgeRequest),
 }
 
 impl Request {
-    /// A message.
+    /// A message, to be submitted.
     #[must_use]
     pub const fn submit(envelope: v1::Envelope) -> Self {
         Self::Submit(v1::SubmitRequest { envelope: Some(envelope) })
@@ -100,7 +100,7 @@ pub enum Stage {
 /// What is known of a sent message, as it stands on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentState {
-    /// The message.
+    /// The id of the message.
     pub id: MessageId,
     /// The relay's receipt.
     pub accepted: Option<Bytes>,

@@ -27,13 +27,13 @@ pub enum Clash {
 /// Two receipts of which one is not true; one alone, if it does not follow from the mailbox's beginning.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Contradiction {
-    /// Whose mailbox.
+    /// Whose mailbox it is.
     pub contact: ContactId,
     /// In which epoch.
     pub epoch: u64,
     /// At which number.
     pub number: u64,
-    /// How.
+    /// How they contradict each other.
     pub clash: Clash,
     /// The messages whose receipts show it.
     pub messages: Vec<MessageId>,

@@ -70,16 +70,16 @@ pub struct Session {
 pub enum Progress {
     /// Entries here, of those that the checkpoint counts.
     Entries {
-        /// Here.
+        /// Entries that are here.
         have: u64,
-        /// Counted.
+        /// Entries that the checkpoint counts.
         of: u64,
     },
     /// Facets here, of those that were missing.
     Facets {
-        /// Here.
+        /// Facets that came so far.
         have: usize,
-        /// Missing before.
+        /// Facets that were missing when it began.
         of: usize,
     },
 }
@@ -313,7 +313,7 @@ impl Session {
         self.patience
     }
 
-    /// The directory.
+    /// The directory whose service this is.
     #[must_use]
     pub const fn name(&self) -> &DirectoryName {
         &self.name
