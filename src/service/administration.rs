@@ -70,7 +70,7 @@ pub struct Which {
 /// A proposal as somebody sees it who looks at the desk.
 #[derive(Clone, Debug)]
 pub struct OnDesk {
-    /// Its id.
+    /// Its identity, by which calls name it.
     pub id: Digest,
     /// As it is kept.
     pub kept: Kept,
@@ -83,7 +83,7 @@ pub struct OnDesk {
 /// What is true of a proposal now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeskState {
-    /// It waits.
+    /// It waits for signatures, or to be carried out.
     Open,
     /// It was carried out.
     Committed,
@@ -100,7 +100,7 @@ pub enum DeskState {
 pub struct Standing {
     /// Of the charter in force.
     pub charter: u64,
-    /// The newest.
+    /// The newest checkpoint, as a signed note.
     pub checkpoint: Bytes,
     /// Of the disk.
     pub left: Left,

@@ -32,9 +32,9 @@ use super::{Failure, Service, mark};
 /// Which mailboxes begin anew, beside those that must.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
-    /// These.
+    /// Those of these contacts.
     pub named: Vec<ContactId>,
-    /// Every one.
+    /// Every mailbox there is.
     pub all: bool,
     /// The operators' approval of it: a Dsse.
     pub approved: Option<Bytes>,
@@ -43,7 +43,7 @@ pub struct Which {
 /// What would begin anew.
 #[derive(Debug)]
 pub struct Survey {
-    /// By contact.
+    /// Each that would, by contact.
     pub mailboxes: Vec<Anew>,
     /// Whether enough have signed that.
     pub approval: Result<(), CannotStart>,
@@ -54,7 +54,7 @@ pub struct Survey {
 pub struct Anew {
     /// Whose it is.
     pub contact: ContactId,
-    /// Why.
+    /// Why it does not go on.
     pub why: Why,
     /// Where it stands in the store.
     pub stored: Option<Mailbox>,

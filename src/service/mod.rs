@@ -97,7 +97,7 @@ pub enum Failure {
 /// The newest committed head, and the directory there.
 #[derive(Debug)]
 pub struct State {
-    /// The directory.
+    /// The directory as that head has it.
     pub directory: Directory,
     /// Tree size and root hash.
     pub head: View,
@@ -202,7 +202,7 @@ impl Service {
         &self.shared.door
     }
 
-    /// Unix seconds.
+    /// The time, in Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.shared.ambient.now()

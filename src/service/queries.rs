@@ -28,20 +28,20 @@ use super::{Failure, Service, State};
 /// An entry with its inclusion proof against the newest checkpoint.
 #[derive(Debug, Clone)]
 pub struct Proven {
-    /// The entry.
+    /// The entry's bytes, as the log has them.
     pub entry: Bytes,
     /// Where it stands.
     pub leaf: u64,
     /// RFC 9162 2.1.3.
     pub inclusion: Vec<Digest>,
-    /// The checkpoint.
+    /// The checkpoint that it is proven against.
     pub checkpoint: Bytes,
 }
 
 /// A page of charters.
 #[derive(Debug, Clone)]
 pub struct Charters {
-    /// By version.
+    /// In the order of their versions.
     pub charters: Vec<Proven>,
     /// The one checkpoint that they are proven against.
     pub checkpoint: Bytes,
@@ -54,7 +54,7 @@ pub struct Charters {
 /// What a reader wants of the entries of its mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Everything.
+    /// Everything, bodies and letters included.
     Whole,
     /// What the chain needs: neither bodies nor letters.
     Headers,
@@ -63,7 +63,7 @@ pub enum Parts {
 /// One entry of a mailbox, as one seat gets it.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
     /// Why it is there.
     pub kind: EntryKind,
@@ -101,9 +101,9 @@ impl Item {
 pub struct MailboxPage {
     /// Where the mailbox begins, if that is behind the number asked for: the items go on there.
     pub beginning: Option<Mailbox>,
-    /// In order.
+    /// In the order of their numbers.
     pub items: Vec<Item>,
-    /// Whose mailbox.
+    /// Whose mailbox it is.
     pub contact: ContactId,
     /// Where it stands; read after the items.
     pub mailbox: Mailbox,

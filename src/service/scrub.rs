@@ -81,7 +81,7 @@ impl What {
         Self::Shown,
     ];
 
-    /// In words.
+    /// What is looked at, in words.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -174,7 +174,7 @@ pub(super) async fn publishes(
     service.publish(&permit, publications).await
 }
 
-/// An admission.
+/// The statement that admits a member.
 pub(super) fn admits(service: &Service, member: &str) -> Vec<Publication> {
     admits_as(service, member, member)
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::crypto::sign::KeyId;
 use crate::domain::peer::Party;
 
-/// A budget.
+/// A budget of bytes, of all together and of each party.
 #[derive(Debug)]
 pub(super) struct Memory {
     all: usize,

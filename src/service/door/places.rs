@@ -24,7 +24,7 @@ use super::known::Known;
 use super::memory::less;
 use super::{Full, Limits, Quota};
 
-/// All places.
+/// All places that connections take.
 #[derive(Debug)]
 pub(super) struct Places {
     next: u64,
@@ -42,7 +42,7 @@ pub(super) enum Way {
     Returning,
     /// One came from its network.
     Arriving,
-    /// Nothing.
+    /// Nothing known came thence.
     Visiting,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum At {
     Inside(KeyId, Party),
 }
 
-/// One place.
+/// The place of one connection.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) id: u64,
