@@ -55,7 +55,7 @@ use super::told::{Note, Unkept, Work};
 pub struct Mail {
     /// Where it is at work.
     pub(super) office: Office,
-    /// The seat.
+    /// The seat that it acts for.
     pub seat: SeatId,
     /// The copy of the directory.
     pub replica: Arc<Replica>,
