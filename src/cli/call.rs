@@ -21,7 +21,7 @@ use super::directory::parts_of;
 
 /// A contact to be called.
 pub(super) struct ToCall {
-    /// Who.
+    /// The contact, with its names.
     pub(super) of: Called,
     why: Why,
     /// What became of the message.
@@ -69,7 +69,7 @@ impl ToCall {
         ctx.out.warn(words::left_out(&self.of, self.why));
     }
 
-    /// For programs.
+    /// As programs read it.
     pub(super) fn json(&self, script: &str) -> Value {
         let reach = self.reach.iter().map(|(what, lines)| (what.clone(), json!(lines)));
         json!({

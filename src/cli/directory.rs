@@ -411,7 +411,7 @@ impl Seen {
 /// A part of what a contact publishes; no lines if it is not here.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Which.
+    /// Its heading: the name of a facet, or what the record says.
     pub(super) name: String,
     /// What it says.
     pub(super) lines: Option<Vec<String>>,
