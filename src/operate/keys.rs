@@ -47,7 +47,7 @@ pub(super) struct Public {
 /// A key and the certificate that is about it.
 pub(super) struct Certified {
     pub(super) key: SigningKey,
-    /// DER.
+    /// The certificate in DER.
     pub(super) certificate: Vec<u8>,
 }
 

@@ -163,7 +163,7 @@ impl Node {
         }
     }
 
-    /// Shows another.
+    /// Shows another certificate from now on.
     fn replace(
         &self,
         shown: &mut Shown,

@@ -324,11 +324,11 @@ pub struct InitArgs {
 /// Who runs a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Three people.
+    /// Three people
     Small,
 }
 
-/// Runs `liaisond`.
+/// Runs `liaisond` as it was typed.
 #[must_use]
 pub fn run() -> ExitCode {
     let program = Program::parse();

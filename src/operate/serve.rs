@@ -26,11 +26,11 @@ use super::{OperateError, ceremonies, invitation, keys, known, not_served, place
 pub struct Bound {
     /// Members and enrolment.
     pub members: SocketAddr,
-    /// The administration.
+    /// The administration, if it is served.
     pub admin: Option<SocketAddr>,
-    /// Health.
+    /// The health check, if it is served.
     pub health: Option<SocketAddr>,
-    /// The engine.
+    /// The engine of the store.
     pub engine: &'static str,
     /// Entries in the log.
     pub entries: u64,
