@@ -34,7 +34,7 @@ const ENTRIES_EACH: u64 = 50;
 const CONTACTS: [&str; 3] = ["cert", "mfa", "soc"];
 /// Seats of each contact.
 const SEATS: u32 = 2;
-/// Between charters.
+/// Days from one charter to the next.
 const CHARTER_DAYS: u64 = 20;
 
 /// How large the log is to be, and what it is made of.

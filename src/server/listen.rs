@@ -45,7 +45,7 @@ pub use super::limits::Limits;
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
 pub struct Accepted<S> {
-    /// The bytes.
+    /// The connection's bytes, both ways.
     pub stream: S,
     /// Whom they come from.
     pub remote: SocketAddr,

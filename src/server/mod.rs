@@ -29,7 +29,7 @@ use listen::{Accepted, Drained, Entrance, Limits, Who};
 
 /// What is served, and how.
 pub struct Serving {
-    /// The service.
+    /// The service that answers.
     pub service: Service,
     /// The node's TLS: replaced whole, for new connections.
     pub tls: Arc<ArcSwap<ServerConfig>>,
