@@ -128,6 +128,19 @@ fn every_file_says_what_it_is_for() {
     assert_none(undocumented.map(|path| format!("{path}: expected a first line of //!")));
 }
 
+/// One or two words repeat the name below them. What it is, where it comes from, its unit or its range
+/// is said, or nothing, where the names are their own words (`#[expect(missing_docs)]`, with the reason).
+#[test]
+fn docstrings_say_more_than_two_words() {
+    assert_none(rust_files().into_iter().flat_map(|path| {
+        let text = fs::read_to_string(repository().join(&path)).unwrap();
+        let short = short_docstrings(&text).into_iter();
+        short
+            .map(|(line, words)| format!("{path}:{line}: {words:?} says no more than the name"))
+            .collect::<Vec<_>>()
+    }));
+}
+
 #[test]
 fn the_map_in_lib_names_every_module() {
     let lib = fs::read_to_string(repository().join("src/lib.rs")).unwrap();
@@ -274,6 +287,25 @@ fn kinds_of_statements(text: &str) -> Vec<String> {
 
 fn is_documented(text: &str) -> bool {
     text.starts_with("//! ")
+}
+
+/// Docstrings of one or two words, by their lines. What clap shows as help has no full stop, and its
+/// words are the screen's.
+fn short_docstrings(text: &str) -> Vec<(usize, String)> {
+    let has_help = text.contains("\nuse clap::");
+    let lines: Vec<Option<&str>> = text
+        .lines()
+        .map(|line| line.trim_start().strip_prefix("///").filter(|rest| !rest.starts_with('/')))
+        .collect();
+    let docstrings = lines.chunk_by(|above, below| above.is_some() && below.is_some());
+    let numbered = docstrings.scan(1, |next, lines| {
+        let first = *next;
+        *next += lines.len();
+        Some((first, lines.iter().flatten().copied().collect::<Vec<_>>().join(" ")))
+    });
+    let short = numbered.map(|(line, words)| (line, words.trim().to_owned()));
+    let short = short.filter(|(_, words)| (1..=2).contains(&words.split_whitespace().count()));
+    short.filter(|(_, words)| !has_help || words.ends_with('.')).collect()
 }
 
 /// Links of a page, files that it names by a path, and targets of its commands, that are not there.
@@ -1026,6 +1058,18 @@ mod samples {
         assert_eq!(found(package("beside", "")), 1);
         assert_eq!(found(package("openssl-sys", registry)), 1);
         assert_eq!(found(package("ring", registry)), 1);
+    }
+
+    #[test]
+    fn a_docstring_that_says_nothing_is_seen() {
+        let short = |text| short_docstrings(text).len();
+        assert_eq!(short("/// The length.\nlen: usize,\n    /// Whose.\n    of: Id,"), 2);
+        assert_eq!(short("/// `:443`\nfn port() {}"), 1);
+        assert_eq!(short("use x;\nuse clap::Args;\n/// Keys.\nenum Key {}"), 1);
+        assert_eq!(short("use x;\nuse clap::Args;\n/// The file\nfile: PathBuf,"), 0);
+        assert_eq!(short("/// The length in bytes.\nlen: usize,\n// The length.\n//// x"), 0);
+        assert_eq!(short("/// Whose.\n///\n/// None if nobody has it.\nof: Option<Id>,"), 0);
+        assert_eq!(short_docstrings("a\n\n/// Its id.\nid"), [(3, "Its id.".to_owned())]);
     }
 
     #[test]
