@@ -166,7 +166,7 @@ impl Outbox {
             Some(kept) if kept == *request => Ok(()),
             Some(_) if self.was(header_digest)? == Some(id) => Ok(()),
             Some(_) => Err(OutboxError::IdUsed(id)),
-            None => self.write((id, header_digest), request),
+            None => self.write(id, header_digest, request),
         }
     }
 
@@ -208,7 +208,7 @@ impl Outbox {
             let (header_digest, request) = seal()?;
             // What was said of the former header says nothing of this one.
             self.forget_accepted(id)?;
-            self.write((id, header_digest), &request)?;
+            self.write(id, header_digest, &request)?;
         }
         Ok(())
     }
@@ -587,11 +587,7 @@ impl Outbox {
         Ok(self.find_request(id)?.map(|request| (id, request.header_digest())))
     }
 
-    fn write(
-        &self,
-        (id, header): (MessageId, Digest),
-        request: &Request,
-    ) -> Result<(), OutboxError> {
+    fn write(&self, id: MessageId, header: Digest, request: &Request) -> Result<(), OutboxError> {
         // The index first: it may name a message that is not there, and never misses one that is.
         let index = self.dir.join(HEADERS).join(header.to_string());
         place::replace(&index, id.to_string().as_bytes())?;

@@ -195,7 +195,7 @@ impl Shown {
     /// The entry as it stands beside its message; nothing of one to whom the message is addressed, or of
     /// which nobody can say what stands in the chain.
     #[must_use]
-    pub fn beside(&self, contact: &ContactId, (epoch, number): (u64, u64)) -> Option<Beside> {
+    pub fn beside(&self, contact: &ContactId, epoch: u64, number: u64) -> Option<Beside> {
         let (kind, digest) = Entry::Shown(self.clone()).chained()?;
         match kind {
             EntryKind::Addressed | EntryKind::Released => None,

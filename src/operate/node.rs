@@ -82,7 +82,8 @@ impl Node {
     pub fn start(
         home: &ServiceHome,
         config: &Config,
-        (service, known): (&Service, bool),
+        service: &Service,
+        known: bool,
         ambient: &Ambient,
     ) -> Result<Arc<Self>, OperateError> {
         let maker = Maker::of(home, config, ambient)?;

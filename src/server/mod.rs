@@ -55,7 +55,8 @@ pub enum Ended {
 /// [`Ended`].
 pub async fn run<S, I, A>(
     serving: Serving,
-    (accepted, administrators): (I, A),
+    accepted: I,
+    administrators: A,
     stop: watch::Receiver<bool>,
 ) -> Result<Drained, Ended>
 where

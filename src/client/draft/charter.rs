@@ -199,11 +199,11 @@ pub fn amended(
         return Err(InvalidChange::Nobody);
     }
     let given = changes.threshold.is_some();
-    number("--threshold", (1, next.registrars.len()), next.threshold, given)?;
+    number("--threshold", 1, next.registrars.len(), next.threshold, given)?;
     next.quorum = quorum(changes, before, next.witnesses.len());
     let most = next.witnesses.len();
     let least = if most == 0 { 0 } else { most / 2 + 1 };
-    number("--quorum", (least, most), next.quorum, changes.quorum.is_some())?;
+    number("--quorum", least, most, next.quorum, changes.quorum.is_some())?;
     next.rules = changes.rules.unwrap_or(before.rules);
     let (in_force, found) = (before.rules, next.rules);
     if found != in_force && Some(found) != in_force.checked_add(1) {
@@ -291,7 +291,8 @@ fn remove<T>(
 
 fn number(
     what: &'static str,
-    (least, most): (usize, usize),
+    least: usize,
+    most: usize,
     found: u32,
     given: bool,
 ) -> Result<(), InvalidChange> {

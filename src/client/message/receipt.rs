@@ -285,14 +285,14 @@ pub fn verify_accepted(
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::Accepted::decode(payload).ok()?.view
     })?;
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
     let read: proto::Accepted =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
-    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let view = view(directory, root_at, read.view.as_ref(), &envelope, what)?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| refused(Refusal::field("header_digest", why)))?;
     if header_digest != message.digest {
@@ -321,14 +321,14 @@ pub fn verify_head(
 ) -> Result<VerifiedHead, ReceiptError> {
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::MailboxHead::decode(payload).ok()?.view
     })?;
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
     let read: proto::MailboxHead =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
-    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let view = view(directory, root_at, read.view.as_ref(), &envelope, what)?;
     let place =
         Place::read(read.place.as_ref()).map_err(|why| refused(Refusal::field("place", why)))?;
     if place.contact != *contact {
@@ -348,7 +348,7 @@ pub fn verify_acknowledgement(
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::Acknowledgement::decode(payload).ok()?.view
     })?;
     let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
@@ -396,8 +396,10 @@ pub fn not_backdated(
 /// A view larger than this replica comes before all else, for the key that signed may be newer, too:
 /// sync, and if the directory stands still here, update. Not of what a known key has not signed.
 fn sync_first(
-    (directory, root_at): (&Directory, RootAt<'_>),
-    (bytes, what): (&[u8], &'static str),
+    directory: &Directory,
+    root_at: RootAt<'_>,
+    bytes: &[u8],
+    what: &'static str,
     view: impl FnOnce(Bytes) -> Option<proto::View>,
 ) -> Result<(), ReceiptError> {
     let Ok(envelope) = Envelope::parse(bytes, limits::HEADER_BYTES) else { return Ok(()) };
@@ -451,9 +453,11 @@ fn signed_by_relay(
 }
 
 fn view(
-    (directory, root_at): (&Directory, RootAt<'_>),
+    directory: &Directory,
+    root_at: RootAt<'_>,
     view: Option<&proto::View>,
-    (envelope, what): (&Envelope, &'static str),
+    envelope: &Envelope,
+    what: &'static str,
 ) -> Result<View, ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
     let view = View::read(view).map_err(refused)?;

@@ -710,7 +710,7 @@ impl Replica {
     fn read_again(&mut self) -> Result<(), ReplicaError> {
         let (aside, refuted) = (self.aside.take(), self.refuted.take());
         let (folder, trust, known) = (self.folder.clone(), self.trust.clone(), self.fold.known());
-        let read = Self::read((folder, trust), known, Start::Kept, &mut |_, _| {})?;
+        let read = Self::read(folder, trust, known, Start::Kept, &mut |_, _| {})?;
         *self = Self { aside: read.aside.clone().or(aside), refuted, ..read };
         Ok(())
     }

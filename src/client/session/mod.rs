@@ -204,7 +204,8 @@ impl Session {
     pub async fn open_administration(
         home: &Home,
         name: &DirectoryName,
-        (given, who): (Option<Address>, &Owner),
+        given: Option<Address>,
+        who: &Owner,
         net: &Net,
     ) -> Result<Self, ClientError> {
         let addresses = match given {
@@ -223,7 +224,7 @@ impl Session {
             .mended_by(Mend::NameAdminAddress));
         }
         let identity = home.keys().tls(who, &net.ambient)?;
-        let open = || Self::open_at(home, name, (addresses.clone(), Some(&identity)), net);
+        let open = || Self::open_at(home, name, addresses.clone(), Some(&identity), net);
         match open().await {
             // The members' port shows the charters that name another authority.
             Err(why)
@@ -256,13 +257,14 @@ impl Session {
         identity: Option<&Identity>,
         net: &Net,
     ) -> Result<Self, ClientError> {
-        Self::open_at(home, name, (home.addresses(name)?, identity), net).await
+        Self::open_at(home, name, home.addresses(name)?, identity, net).await
     }
 
     async fn open_at(
         home: &Home,
         name: &DirectoryName,
-        (addresses, identity): (Addresses, Option<&Identity>),
+        addresses: Addresses,
+        identity: Option<&Identity>,
         net: &Net,
     ) -> Result<Self, ClientError> {
         let trust = home.trust(name)?;

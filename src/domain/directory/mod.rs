@@ -78,7 +78,8 @@ impl Directory {
     pub fn at(
         name: DirectoryName,
         genesis: Digest,
-        (size, clock): (u64, u64),
+        size: u64,
+        clock: u64,
         charter: Arc<Charter>,
     ) -> Self {
         let (members, contacts, keys) = Default::default();

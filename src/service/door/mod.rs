@@ -311,11 +311,11 @@ impl Door {
     }
 
     /// A key that is counted for this party came from there at that time, before the start.
-    pub fn remember(&self, whence: Network, (key, party): (KeyId, &Party), came: u64) {
+    pub fn remember(&self, whence: Network, key: KeyId, party: &Party, came: u64) {
         let ago = Duration::from_secs(self.ambient.now().saturating_sub(came));
         if let Some(left) = limits::NETWORK_KNOWN.checked_sub(ago) {
             let until = self.ambient.elapsed() + left;
-            self.books().places.known.came((key, party), whence, until);
+            self.books().places.known.came(key, party, whence, until);
         }
     }
 
@@ -444,7 +444,7 @@ impl Place {
         let [.., quota] = door.limits.handshakes;
         let often = books.handshakes.take(key, quota, 1, now);
         often.map_err(|_| Full::Own)?;
-        books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
+        books.places.come_in(&mut self.taken, key, party, &door.limits, now)
     }
 
     /// It is a session from here on. Resolves what is returned when an operator drops it.

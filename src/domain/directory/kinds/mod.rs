@@ -283,14 +283,15 @@ impl Verified {
     /// # Errors
     /// [`Refusal::WrongVersion`].
     pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
-        is_next(directory, &self.statement, (self.version, self.digest()))
+        is_next(directory, &self.statement, self.version, self.digest())
     }
 }
 
 fn is_next(
     directory: &Directory,
     statement: &Statement,
-    (version, digest): (u64, Digest),
+    version: u64,
+    digest: Digest,
 ) -> Result<(), Refusal> {
     let newest = statement.says().newest(directory);
     next(newest, version, directory.size(), digest).map(|_| ())
@@ -339,7 +340,7 @@ impl Unverified {
     /// # Errors
     /// [`Refusal::WrongVersion`].
     pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
-        is_next(directory, &self.statement, (self.target.version, self.envelope.digest()))
+        is_next(directory, &self.statement, self.target.version, self.envelope.digest())
     }
 
     /// Its leaf, if it is the newest of its counter already, or an undated one that has taken effect:
@@ -501,8 +502,7 @@ pub fn found(
     let admitted = Admitted { leaf: 0, at: admitted_at };
     let parts = charter::found(name, verified, statement, admitted)?;
     let charter = parts.charter.clone().expect("charter::found makes the charter");
-    let head = (1, parts.clock);
-    let mut directory = Directory::at(name.clone(), verified.digest(), head, charter);
+    let mut directory = Directory::at(name.clone(), verified.digest(), 1, parts.clock, charter);
     directory.advance(&parts);
     Ok((directory, parts))
 }
