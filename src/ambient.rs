@@ -18,7 +18,7 @@ pub struct Ambient {
     random: Arc<dyn SecureRandom + Send + Sync>,
 }
 
-/// A clock.
+/// Where the time comes from.
 pub trait Clock: Send + Sync {
     /// Since the Unix epoch.
     fn now(&self) -> Duration;
@@ -51,13 +51,13 @@ impl Ambient {
         Self { clock, ..self }
     }
 
-    /// Unix seconds.
+    /// The time, in Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.clock.now().as_secs()
     }
 
-    /// Unix milliseconds.
+    /// The time, in Unix milliseconds.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX)

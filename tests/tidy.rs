@@ -3,6 +3,7 @@
 //! to be one that can fail.
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,88 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("lib", &[]),
 ];
 
+/// Functions that still take a tuple as a parameter. The list only becomes shorter.
+const TAKE_TUPLES: &[&str] = &[
+    "src/cli/exposure.rs: of",
+    "src/cli/exposure.rs: send",
+    "src/cli/exposure.rs: tell",
+    "src/cli/inbox/follow.rs: handed_in",
+    "src/cli/inbox/follow.rs: say",
+    "src/cli/inbox/follow.rs: take_body",
+    "src/cli/inbox/listed.rs: table",
+    "src/cli/inbox/mod.rs: compose",
+    "src/cli/inbox/mod.rs: expired",
+    "src/cli/inbox/mod.rs: unread",
+    "src/cli/notify.rs: report",
+    "src/cli/notify.rs: seal",
+    "src/cli/retry.rs: of",
+    "src/cli/retry.rs: of",
+    "src/client/message/acknowledge.rs: acknowledge",
+    "src/client/message/compose.rs: answering",
+    "src/client/message/content.rs: delivered",
+    "src/client/message/open.rs: verify_header",
+    "src/client/message/receipt.rs: verify_accepted",
+    "src/client/message/receipt.rs: verify_acknowledgement",
+    "src/client/message/receipt.rs: verify_head",
+    "src/client/outbox.rs: kept_back",
+    "src/client/outbox.rs: put",
+    "src/client/outbox.rs: put_instead",
+    "src/client/outbox.rs: refuse",
+    "src/client/outbox.rs: replace",
+    "src/domain/relay/earlier.rs: outcome",
+    "src/domain/relay/sums.rs: is_share",
+    "src/office/again.rs: outside",
+    "src/office/again.rs: seal_again",
+    "src/office/again.rs: seal_to_others",
+    "src/office/call.rs: who_cannot",
+    "src/office/collect.rs: acknowledge",
+    "src/office/collect.rs: amiss",
+    "src/office/collect.rs: answer",
+    "src/office/collect.rs: answered",
+    "src/office/collect.rs: compared",
+    "src/office/collect.rs: deal_with_pending",
+    "src/office/collect.rs: first",
+    "src/office/collect.rs: new",
+    "src/office/collect.rs: open_again",
+    "src/office/collect.rs: take_accepted",
+    "src/office/collect.rs: take_all",
+    "src/office/collect.rs: take_head",
+    "src/office/collect.rs: take_status",
+    "src/office/collect.rs: take_whole",
+    "src/office/collect.rs: told",
+    "src/office/courier.rs: at_desk",
+    "src/office/courier.rs: seal_again",
+    "src/office/courier.rs: to_be_called",
+    "src/office/fetch.rs: bodies",
+    "src/office/fetch.rs: body",
+    "src/office/hand_in.rs: held",
+    "src/office/hand_in.rs: offer",
+    "src/office/hand_in.rs: status",
+    "src/office/inbox.rs: extend",
+    "src/office/inbox.rs: place_here",
+    "src/office/inbox.rs: write_copies",
+    "src/office/mail.rs: collect",
+    "src/office/mail.rs: collected",
+    "src/office/mail.rs: not_accepted",
+    "src/office/mail.rs: seal_to_others",
+    "src/office/mail.rs: send_until",
+    "src/office/mail.rs: take_no_body",
+    "src/office/mail.rs: with",
+    "src/office/message.rs: read",
+    "src/office/news.rs: lost",
+    "src/office/news.rs: take_head",
+    "src/office/page.rs: row",
+    "src/office/sent/ask.rs: ask_about",
+    "src/office/sent/made.rs: acknowledgement",
+    "src/office/sent/made.rs: of",
+    "src/office/sent/made.rs: sent_message",
+    "src/service/door/mod.rs: quota",
+    "src/service/scrub.rs: beside",
+    "src/service/scrub.rs: message",
+    "src/service/scrub.rs: stood",
+    "src/words/notes.rs: still_waits",
+];
+
 /// No clock, no file, no network, no ambient randomness.
 const CORE: [&str; 5] = ["moment", "crypto", "tlog", "signed", "domain"];
 const IMPURE_PATHS: [&str; 7] =
@@ -92,6 +175,12 @@ fn what_rooms_may_use_they_use() {
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     assert_none(circles(&sources()));
+}
+
+/// A parameter has a name: what belongs together is a type that says so, and what does not stands apart.
+#[test]
+fn parameters_are_no_tuples() {
+    assert_none(tuples_not_as_listed(&sources(), TAKE_TUPLES));
 }
 
 #[test]
@@ -126,6 +215,19 @@ fn every_file_says_what_it_is_for() {
         !is_documented(&text)
     });
     assert_none(undocumented.map(|path| format!("{path}: expected a first line of //!")));
+}
+
+/// One or two words repeat the name below them. What it is, where it comes from, its unit or its range
+/// is said, or nothing, where the names are their own words (`#[expect(missing_docs)]`, with the reason).
+#[test]
+fn docstrings_say_more_than_two_words() {
+    assert_none(rust_files().into_iter().flat_map(|path| {
+        let text = fs::read_to_string(repository().join(&path)).unwrap();
+        let short = short_docstrings(&text).into_iter();
+        short
+            .map(|(line, words)| format!("{path}:{line}: {words:?} says no more than the name"))
+            .collect::<Vec<_>>()
+    }));
 }
 
 #[test]
@@ -274,6 +376,25 @@ fn kinds_of_statements(text: &str) -> Vec<String> {
 
 fn is_documented(text: &str) -> bool {
     text.starts_with("//! ")
+}
+
+/// Docstrings of one or two words, by their lines. What clap shows as help has no full stop, and its
+/// words are the screen's.
+fn short_docstrings(text: &str) -> Vec<(usize, String)> {
+    let has_help = text.contains("\nuse clap::");
+    let lines: Vec<Option<&str>> = text
+        .lines()
+        .map(|line| line.trim_start().strip_prefix("///").filter(|rest| !rest.starts_with('/')))
+        .collect();
+    let docstrings = lines.chunk_by(|above, below| above.is_some() && below.is_some());
+    let numbered = docstrings.scan(1, |next, lines| {
+        let first = *next;
+        *next += lines.len();
+        Some((first, lines.iter().flatten().copied().collect::<Vec<_>>().join(" ")))
+    });
+    let short = numbered.map(|(line, words)| (line, words.trim().to_owned()));
+    let short = short.filter(|(_, words)| (1..=2).contains(&words.split_whitespace().count()));
+    short.filter(|(_, words)| !has_help || words.ends_with('.')).collect()
 }
 
 /// Links of a page, files that it names by a path, and targets of its commands, that are not there.
@@ -463,6 +584,17 @@ impl Source {
         modules.map(|_| format!("{}: `mod tests` without #[cfg(test)]", self.path)).collect()
     }
 
+    /// Functions that take a tuple, as `file: function`; once for each function of that name.
+    fn taking_tuples(&self) -> Vec<String> {
+        let functions = self.tokens.iter().enumerate().filter(|(_, token)| *token == "fn");
+        let taking = functions.filter_map(|(at, _)| {
+            let (name, rest) = self.tokens.get(at + 1..)?.split_first()?;
+            let parameters = parameters(rest).filter(|_| name != "(")?;
+            parameters.into_iter().any(is_tuple).then_some(name)
+        });
+        taking.map(|name| format!("{}: {name}", self.path)).collect()
+    }
+
     /// Every path that the code names, from its root: `crate::…` whatever it is written as, and the
     /// crates that it imports or names in full.
     fn paths(&self) -> Vec<String> {
@@ -554,6 +686,98 @@ fn circles(sources: &[Source]) -> Vec<String> {
     let uses = Uses::of(sources);
     let circles = sources.iter().filter_map(|source| uses.circle(&source.path));
     circles.map(|circle| format!("{}: in a circle", circle.join(" uses "))).collect()
+}
+
+/// Functions that take a tuple and are not listed, and listed ones that take none any more.
+fn tuples_not_as_listed(sources: &[Source], listed: &[&str]) -> Vec<String> {
+    let found: Vec<String> = sources.iter().flat_map(Source::taking_tuples).collect();
+    let all: BTreeSet<&str> =
+        found.iter().map(String::as_str).chain(listed.iter().copied()).collect();
+    let wrong = all.into_iter().filter_map(|function| {
+        let takes = found.iter().filter(|one| *one == function).count();
+        let may = listed.iter().filter(|one| **one == function).count();
+        match takes.cmp(&may) {
+            Ordering::Equal => None,
+            Ordering::Greater => Some(format!("{function} takes a tuple: name its parts apart")),
+            Ordering::Less => {
+                Some(format!("{function} takes no tuple any more; take it off the list"))
+            }
+        }
+    });
+    wrong.collect()
+}
+
+/// The parameters of a function whose name stands before these tokens.
+fn parameters(tokens: &[String]) -> Option<Vec<&[String]>> {
+    let open = match tokens.first()?.as_str() {
+        "(" => 0,
+        "<" => closing(tokens, 0)? + 1,
+        _ => return None,
+    };
+    (tokens.get(open)? == "(").then_some(())?;
+    Some(parts(&tokens[open + 1..closing(tokens, open)?]))
+}
+
+/// Whether the pattern of a parameter, or its type, is a tuple; behind references, too.
+fn is_tuple(parameter: &[String]) -> bool {
+    let colon = parameter.iter().scan(0, |depth, token| {
+        *depth += depth_of(token);
+        Some((*depth, token))
+    });
+    let colon = colon.enumerate().find(|(_, (depth, token))| *depth == 0 && *token == ":");
+    let (pattern, kind) = parameter.split_at(colon.map_or(0, |(at, _)| at));
+    [pattern, kind.get(1..).unwrap_or_default()].into_iter().any(|part| {
+        let lifetime = part.iter().position(|token| token == "'").map(|at| at + 1);
+        let mut inner = part.iter().enumerate().skip_while(|(at, token)| {
+            ["&", "mut", "'"].contains(&token.as_str()) || Some(*at) == lifetime
+        });
+        let Some((open, _)) = inner.next().filter(|(_, token)| *token == "(") else { return false };
+        let close = closing(part, open).unwrap_or(part.len());
+        // In one pair of parentheses without a comma stands a trait, as in `&(dyn A + B)`.
+        let inside = part.get(open + 1..close).unwrap_or_default();
+        parts(inside).len() > 1 || inside.last().is_some_and(|token| token == ",")
+    })
+}
+
+/// What stands between the commas that no brackets hold.
+fn parts(tokens: &[String]) -> Vec<&[String]> {
+    let (mut depth, mut from, mut found) = (0, 0, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        depth += if is_arrow(tokens, at) { 0 } else { depth_of(token) };
+        if depth == 0 && token == "," {
+            found.push(&tokens[from..at]);
+            from = at + 1;
+        }
+    }
+    if from < tokens.len() {
+        found.push(&tokens[from..]);
+    }
+    found
+}
+
+/// Where the bracket ends that opens there.
+fn closing(tokens: &[String], open: usize) -> Option<usize> {
+    let mut depth = 0;
+    let mut from = tokens.iter().enumerate().skip(open);
+    let close = from.find(|(at, token)| {
+        depth += if is_arrow(tokens, *at) { 0 } else { depth_of(token) };
+        depth == 0
+    });
+    Some(close?.0)
+}
+
+/// The second half of `->` or `=>`, which closes nothing.
+fn is_arrow(tokens: &[String], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| tokens[before].as_str());
+    tokens[at] == ">" && matches!(before, Some("-" | "="))
+}
+
+fn depth_of(token: &str) -> i32 {
+    match token {
+        "(" | "[" | "{" | "<" => 1,
+        ")" | "]" | "}" | ">" => -1,
+        _ => 0,
+    }
 }
 
 /// Which file uses which.
@@ -912,6 +1136,34 @@ mod samples {
     }
 
     #[test]
+    fn a_tuple_as_a_parameter_is_seen_and_what_is_listed_without_need() {
+        let wrong = |code: &str, listed: &[&str]| {
+            tuples_not_as_listed(&[Source::read("src/x/a.rs", code)], listed).len()
+        };
+        for code in [
+            "fn f((a, b): (u64, u64)) {}",
+            "fn f(&self, of: &(Id, Id), more: u8) {}",
+            "fn f<'a, F: Fn(u8) -> u8>(x: F, (a, b): Pair) {}",
+            "fn f(of: &'a mut (Id, Vec<u8>)) {}",
+            "fn f((one,): (u8,)) {}",
+        ] {
+            assert_eq!(wrong(code, &[]), 1, "{code}");
+            assert_eq!(wrong(code, &["src/x/a.rs: f"]), 0, "{code}");
+            assert_eq!(wrong(&format!("{code} mod m {{ {code} }}"), &["src/x/a.rs: f"]), 1);
+        }
+        for code in [
+            "fn f(a: u64, b: Option<(u8, u8)>, c: &[(u8, u8)], d: ()) -> (u8, u8) {}",
+            "fn f(a: &(dyn Fn(u8, u8) + Sync), b: impl Fn((u8, u8)) -> (u8, u8)) {}",
+            "fn f(Point { x, y }: Point, g: fn((u8, u8)) -> u8) {}",
+            "fn f() { g(|(a, b): (u8, u8)| a + b) }",
+            "#[cfg(test)] fn f((a, b): (u64, u64)) {}",
+        ] {
+            assert_eq!(wrong(code, &[]), 0, "{code}");
+            assert_eq!(wrong(code, &["src/x/a.rs: f"]), 1, "{code}");
+        }
+    }
+
+    #[test]
     fn an_impure_core_is_seen() {
         let impure = |path: &str, code: &str| Source::read(path, code).impurities().len();
         for code in [
@@ -1026,6 +1278,18 @@ mod samples {
         assert_eq!(found(package("beside", "")), 1);
         assert_eq!(found(package("openssl-sys", registry)), 1);
         assert_eq!(found(package("ring", registry)), 1);
+    }
+
+    #[test]
+    fn a_docstring_that_says_nothing_is_seen() {
+        let short = |text| short_docstrings(text).len();
+        assert_eq!(short("/// The length.\nlen: usize,\n    /// Whose.\n    of: Id,"), 2);
+        assert_eq!(short("/// `:443`\nfn port() {}"), 1);
+        assert_eq!(short("use x;\nuse clap::Args;\n/// Keys.\nenum Key {}"), 1);
+        assert_eq!(short("use x;\nuse clap::Args;\n/// The file\nfile: PathBuf,"), 0);
+        assert_eq!(short("/// The length in bytes.\nlen: usize,\n// The length.\n//// x"), 0);
+        assert_eq!(short("/// Whose.\n///\n/// None if nobody has it.\nof: Option<Id>,"), 0);
+        assert_eq!(short_docstrings("a\n\n/// Its id.\nid"), [(3, "Its id.".to_owned())]);
     }
 
     #[test]

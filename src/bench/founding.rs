@@ -266,7 +266,7 @@ impl Founding {
             })
             .collect();
         let listed = self.seats(&contact, &seats)?;
-        let statements = self.member_of(targets, now, (&contact, &authority), listed)?;
+        let statements = self.member_of(targets, now, &contact, &authority, listed)?;
         let SeatKeys { sign, tls, .. } = seats.into_iter().next().context("a seat")?;
         let certificate = issue::self_signed_client(&tls, self.validity, self.ambient.random())?;
         let seat = seat_of(&contact, 1)?;
@@ -277,8 +277,10 @@ impl Founding {
     pub(super) fn newcomer(
         &self,
         genesis: Digest,
-        (contact, authority): (&ContactId, &SigningKey),
-        (keys, seat): (&keys::Keys, &Owner),
+        contact: &ContactId,
+        authority: &SigningKey,
+        keys: &keys::Keys,
+        seat: &Owner,
     ) -> anyhow::Result<[Envelope; STEPS]> {
         let (now, targets) = (self.ambient.now(), Self::target(genesis, 1));
         keys.create(seat, &self.ambient)?;
@@ -289,7 +291,7 @@ impl Founding {
             seal: public.seal,
             tls: public.tls,
         };
-        self.member_of(targets, now, (contact, authority), vec![seat])
+        self.member_of(targets, now, contact, authority, vec![seat])
     }
 
     /// Admission, record without a keeper, roster.
@@ -297,7 +299,8 @@ impl Founding {
         &self,
         targets: Vec<Target>,
         now: u64,
-        (contact, authority): (&ContactId, &SigningKey),
+        contact: &ContactId,
+        authority: &SigningKey,
         seats: Vec<proto::Seat>,
     ) -> anyhow::Result<[Envelope; STEPS]> {
         let admission = self.admission(targets.clone(), now, &contact.member(), authority)?;

@@ -34,7 +34,7 @@ const ENTRIES_EACH: u64 = 50;
 const CONTACTS: [&str; 3] = ["cert", "mfa", "soc"];
 /// Seats of each contact.
 const SEATS: u32 = 2;
-/// Between charters.
+/// Days from one charter to the next.
 const CHARTER_DAYS: u64 = 20;
 
 /// How large the log is to be, and what it is made of.
@@ -387,8 +387,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ambient = Ambient::system().with_clock(Arc::new(Calendar::at(1_800_000_000)));
         let growth = Growth { entries: 300, seed: Seed(seed) };
-        let place = (Engine::Memory, dir.path());
-        let net = Net::start(place, 1, growth, ambient, &mut Vec::new()).await.unwrap();
+        let (engine, dir, progress) = (Engine::Memory, dir.path(), &mut Vec::new());
+        let net = Net::start(engine, dir, 1, growth, ambient, progress).await.unwrap();
         let grown = (net.entries().await.unwrap(), net.service.state().directory.clone());
         net.close().await.unwrap();
         grown

@@ -174,8 +174,10 @@ impl Newcomer {
         let newcomer = Self { home, name, contact, seat, authority };
         let statements = founding.newcomer(
             net.service.state().directory.genesis(),
-            (&newcomer.contact, &newcomer.authority),
-            (&newcomer.home.keys(), &newcomer.seat),
+            &newcomer.contact,
+            &newcomer.authority,
+            &newcomer.home.keys(),
+            &newcomer.seat,
         )?;
         for statement in statements {
             publish_in_order(&net.service, founding, &[statement]).await?;

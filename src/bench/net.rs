@@ -63,7 +63,8 @@ impl Net {
     /// Founds a directory in `dir`, has it grow, admits `pairs` members that send and as many that
     /// receive, and serves it on loopback.
     pub(super) async fn start(
-        (engine, dir): (Engine, &Path),
+        engine: Engine,
+        dir: &Path,
         pairs: usize,
         growth: Growth,
         ambient: Ambient,
@@ -116,7 +117,7 @@ impl Net {
         let (listener, address) = threads.listener().await?;
         let stopped = stop.subscribe();
         let served = threads.spawn(async move {
-            server::run(serving, (listen::tcp(listener), listen::nobody()), stopped).await?;
+            server::run(serving, listen::tcp(listener), listen::nobody(), stopped).await?;
             Ok(())
         });
         Ok(Self {
@@ -193,7 +194,7 @@ impl Net {
 
     async fn entries_from(&self, first: u64) -> anyhow::Result<Vec<Bytes>> {
         let permit = self.service.permit_here(registrar(&self.founding)).await?;
-        Ok(self.service.entries(&permit, (first, 1_000)).await?.0)
+        Ok(self.service.entries(&permit, first, 1_000).await?.0)
     }
 
     /// Stops the service, and returns when its listener has drained.

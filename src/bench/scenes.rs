@@ -75,7 +75,7 @@ impl<'a> Bench<'a> {
         let (members, engine) = (2 * pairs, options.engine);
         writeln!(progress, "founding a directory of {members} members on {engine}, {growth}")?;
         let ambient = Ambient::system();
-        let net = Net::start((engine, dir), pairs, growth, ambient, progress).await?;
+        let net = Net::start(engine, dir, pairs, growth, ambient, progress).await?;
         let stored = size_of(&dir.join("store"))? as f64;
         let (checks, measured) = (0.0, Vec::new());
         let mut bench = Self { net, options, dir, progress, stored, checks, measured };

@@ -99,9 +99,8 @@ pub(super) async fn reach(
     who: &Owner,
 ) -> Result<Session, ClientError> {
     let name = ctx.office.name()?;
-    let given = (args.address.clone(), who);
-    let session =
-        Session::open_administration(&ctx.office.home, &name, given, &ctx.office.net).await;
+    let (home, net, given) = (&ctx.office.home, &ctx.office.net, args.address.clone());
+    let session = Session::open_administration(home, &name, given, who, net).await;
     session.map_err(|why| ctx.office.for_operators(why))
 }
 

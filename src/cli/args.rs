@@ -127,7 +127,7 @@ pub enum Command {
     },
 }
 
-/// Keys.
+/// What is done with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Make the keys of somebody, and the file with their public parts
@@ -204,7 +204,7 @@ pub struct TokenArgs {
     pub token_label: Option<String>,
 }
 
-/// Whose.
+/// Whose keys they are.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct OwnerArgs {
@@ -279,7 +279,7 @@ pub struct RecordFields {
     pub no_keeper: bool,
 }
 
-/// Levels.
+/// Levels at which a contact is addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 #[expect(missing_docs, reason = "the words of protocol.md 12.8")]
 pub enum LevelArg {
@@ -290,7 +290,7 @@ pub enum LevelArg {
     LawEnforcement,
 }
 
-/// Purposes.
+/// Purposes that a contact serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 #[expect(missing_docs, reason = "the words of domain 8.2")]
 pub enum PurposeArg {
@@ -302,7 +302,7 @@ pub enum PurposeArg {
     General,
 }
 
-/// The record.
+/// What is done with a record.
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
     /// Draft the next version; where the authority's key is at hand, it is shown, asked about and
@@ -381,7 +381,7 @@ pub struct PublishArgs {
     pub dry_run: bool,
 }
 
-/// Seats.
+/// What is done with seats.
 #[derive(Debug, Subcommand)]
 pub enum SeatCommand {
     /// Add a seat: its keys are made here, or read from a file
@@ -502,7 +502,7 @@ pub enum ReasonArg {
     Error,
 }
 
-/// Looking up.
+/// What is looked up, and how.
 #[derive(Debug, Subcommand)]
 pub enum DirectoryCommand {
     /// Every contact: how it takes part, and until when its record holds
@@ -533,7 +533,7 @@ pub enum DirectoryCommand {
     Verify,
 }
 
-/// A notification.
+/// What a notification says, and to whom.
 #[derive(Debug, Args)]
 pub struct NotifyArgs {
     /// The contacts: jp/jpcert-cc
@@ -604,7 +604,7 @@ pub enum KindArg {
     AllClear,
 }
 
-/// TLP 2.0.
+/// The labels of TLP 2.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the labels of TLP 2.0")]
 pub enum TlpArg {
@@ -616,7 +616,7 @@ pub enum TlpArg {
     Clear,
 }
 
-/// Urgency.
+/// How urgent a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the words of protocol.md 12.3")]
 pub enum UrgencyArg {
@@ -626,7 +626,7 @@ pub enum UrgencyArg {
     Flash,
 }
 
-/// The inbox.
+/// What is asked of the inbox.
 #[derive(Debug, Args)]
 pub struct InboxArgs {
     /// What to do; by default collect and list
@@ -736,7 +736,7 @@ pub struct RetryArgs {
     pub dry_run: bool,
 }
 
-/// The charter.
+/// What is done with a charter.
 #[derive(Debug, Subcommand)]
 pub enum CharterCommand {
     /// Draft the next version; it needs the quorum of the one in force and its own. Where the keys
@@ -863,7 +863,7 @@ pub struct AdminArgs {
     pub address: Option<Address>,
 }
 
-/// The desk.
+/// Which proposals of the desk are shown.
 #[derive(Debug, Args)]
 pub struct ProposalsArgs {
     /// One of them in full: its id, or how that begins
@@ -926,7 +926,7 @@ pub enum ProposeCommand {
     },
 }
 
-/// at/cert-at=2
+/// Reads a contact and its epoch: `at/cert-at=2`.
 fn epoch_of(text: &str) -> Result<(ContactId, u64), String> {
     let read = text.split_once('=').and_then(|(contact, epoch)| {
         Some((contact.parse().ok()?, epoch.parse().ok().filter(|epoch| *epoch > 1)?))
@@ -950,7 +950,7 @@ pub struct DecideArgs {
     pub admin: AdminArgs,
 }
 
-/// Connections.
+/// Connections to show, or to close.
 #[derive(Debug, Args)]
 pub struct SessionsArgs {
     /// Close this one; may be repeated
@@ -1011,7 +1011,7 @@ pub struct AuditArgs {
     pub admin: AdminArgs,
 }
 
-/// Members.
+/// What is done with members.
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
     /// Admit a member; writes the admission file that it joins with
@@ -1092,7 +1092,7 @@ pub struct AttestArgs {
     pub draft: DraftArgs,
 }
 
-/// The demo.
+/// How the demo is run.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Exit when it is shown, instead of staying up
@@ -1109,7 +1109,7 @@ pub struct DemoArgs {
     pub engine: String,
 }
 
-/// The bench.
+/// How the bench is run.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// The service's engine

@@ -113,7 +113,7 @@ fn authority(path: &Path, text: &str) -> Result<Bytes, ClientError> {
     }
 }
 
-/// `stale-after=86400`
+/// Reads a setting as it is typed: `stale-after=86400`.
 fn setting(given: &str) -> Result<(String, u64), ClientError> {
     let read = given.split_once('=').and_then(|(name, value)| {
         let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

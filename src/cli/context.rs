@@ -51,7 +51,7 @@ impl Context {
         Ok(Self::of(global, out, home, net))
     }
 
-    /// Of parts.
+    /// From parts that are made already.
     #[must_use]
     pub fn of(global: Global, out: Output, home: Home, net: Net) -> Self {
         let chosen = Chosen { directory: global.directory.clone(), seat: global.seat.clone() };

@@ -54,7 +54,7 @@ impl Lines {
         self.0.push((label.to_owned(), value.into()));
     }
 
-    /// The text.
+    /// All of them, as wide as the terminal.
     pub(super) fn text(&self) -> String {
         self.within(width())
     }

@@ -233,7 +233,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// None yet.
+    /// Shows nothing until some of it is done.
     #[must_use]
     pub(super) fn new(out: &Output) -> Self {
         Self { terminal: io::stderr().is_terminal() && !out.is_json(), shown: None }

@@ -185,7 +185,7 @@ fn changing(
         ));
     }
     let wanted = if wanted.is_empty() { has.to_vec() } else { wanted };
-    stands(replica, seat, (&wanted, has))?;
+    stands(replica, seat, &wanted, has)?;
     Ok(wanted)
 }
 
@@ -193,7 +193,8 @@ fn changing(
 fn stands(
     replica: &Replica,
     seat: &SeatId,
-    (wanted, has): (&[Purpose], &[Purpose]),
+    wanted: &[Purpose],
+    has: &[Purpose],
 ) -> Result<(), ClientError> {
     let directory = replica.directory()?;
     directory.record(&seat.contact())?;
@@ -298,7 +299,7 @@ struct State {
 impl State {
     fn of(replica: &Replica, seat: &SeatId, key: &Listed) -> Result<Self, ClientError> {
         let id = key.id.as_ref().ok().copied();
-        let known = id.and_then(|id| known(replica.directory().ok()?, seat, (key.purpose, id)));
+        let known = id.and_then(|id| known(replica.directory().ok()?, seat, key.purpose, id));
         let (state, leaf) = match (known, key.staged, key.retired) {
             (Some(known), _, true) => ("retired", known.until),
             (None, _, true) => ("retired", None),
@@ -355,7 +356,8 @@ fn next_step(seat: &SeatId, keys: &[State]) -> String {
 fn known<'a>(
     directory: &'a Directory,
     seat: &SeatId,
-    (purpose, id): (Purpose, KeyId),
+    purpose: Purpose,
+    id: KeyId,
 ) -> Option<&'a KnownKey> {
     match purpose {
         Purpose::SeatSeal => directory.seal_key(&seat.contact(), &id),

@@ -42,7 +42,7 @@ async fn add(ctx: &Context, args: &SeatAddArgs) -> Result<(), ClientError> {
     let (mut seats, facets) = in_force(&replica, &contact)?;
     seats.retain(|seat| seat.name != args.seat.name());
     seats.push(entry(args.seat.name(), &public));
-    publish(ctx, &replica, &contact, (seats, facets), &args.draft).await
+    publish(ctx, &replica, &contact, seats, facets, &args.draft).await
 }
 
 async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError> {
@@ -60,7 +60,7 @@ async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError>
     if !args.draft.dry_run && args.draft.out.is_none() {
         confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
     }
-    publish(ctx, &replica, &contact, (seats, facets), &args.draft).await
+    publish(ctx, &replica, &contact, seats, facets, &args.draft).await
 }
 
 async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError> {
@@ -191,7 +191,8 @@ async fn publish(
     ctx: &Context,
     replica: &Replica,
     contact: &ContactId,
-    (seats, facets): (Vec<proto::Seat>, Vec<FacetContent>),
+    seats: Vec<proto::Seat>,
+    facets: Vec<FacetContent>,
     draft: &super::args::DraftArgs,
 ) -> Result<(), ClientError> {
     let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };

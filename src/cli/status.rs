@@ -205,7 +205,7 @@ fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, 
 /// The life of something that runs out.
 pub(super) struct Life {
     from: u64,
-    /// Its end.
+    /// When it ends, Unix seconds.
     pub(super) until: u64,
     now: u64,
 }

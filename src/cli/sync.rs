@@ -56,14 +56,15 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         _ => format!("{name}: {new} new entries, {size} in all, {verified}.\nroot {root}"),
     });
     ctx.office.tell_what_lacks(&synced);
-    let handed_in = hand_in_what_waits(ctx, (&session, replica), reader).await;
+    let handed_in = hand_in_what_waits(ctx, &session, replica, reader).await;
     current(synced.frozen.as_ref()).and(handed_in.map_err(ClientError::after_its_object))
 }
 
 /// Hands in what waits, if a seat reads.
 async fn hand_in_what_waits(
     ctx: &Context,
-    (session, replica): (&Session, Replica),
+    session: &Session,
+    replica: Replica,
     reader: Owner,
 ) -> Result<(), ClientError> {
     let Owner::Seat(seat) = reader else { return Ok(()) };

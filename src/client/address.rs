@@ -74,7 +74,7 @@ impl Address {
         &self.host
     }
 
-    /// The port.
+    /// The TCP port: the one given, else the default.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -140,7 +140,7 @@ fn read(text: &str, default_port: u16) -> Result<Address, Flaw> {
     Ok(Address { host, port: port.map_or(Ok(default_port), read_port)? })
 }
 
-/// `:443`
+/// Reads what stands behind the host: `:443`.
 fn read_port(text: &str) -> Result<u16, Flaw> {
     let digits = text.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let port = digits.and_then(|port| port.parse().ok());

@@ -70,7 +70,7 @@ pub struct Proposed {
 pub enum What {
     /// An act, and its proposal.
     Act(Act, Box<proto::Proposal>, Box<Envelope>),
-    /// A statement.
+    /// A statement that registrars sign.
     Statement(Box<Bundle>),
     /// A statement whose details are withheld: it can be looked at, and not signed.
     Withheld(Box<Bundle>),

@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
+    /// Every kind of file that there is.
     pub const ALL: [Self; 9] = [
         Self::Statement,
         Self::Invitation,
@@ -115,7 +115,7 @@ pub enum InvalidArmour {
     TooLarge {
         /// The most that is read.
         limit: usize,
-        /// What came.
+        /// How many bytes it has.
         found: usize,
     },
     /// Another kind of file.
@@ -140,7 +140,7 @@ pub enum InvalidArmour {
     Newer {
         /// What it is.
         kind: Kind,
-        /// Its number.
+        /// The number of its format.
         found: u32,
     },
     /// The block does not end as it began, or something stands behind it.
@@ -154,7 +154,7 @@ pub enum InvalidArmour {
     Name {
         /// What it is.
         kind: Kind,
-        /// Why not.
+        /// What no charter can hold of it.
         why: NotText,
     },
     /// Keys that are not shown to be the holder's for this.

@@ -31,9 +31,9 @@ pub enum NotFollowing {
     /// Not the next version.
     #[error("expected version {expected}, found {found}")]
     Version {
-        /// The next.
+        /// The version that follows.
         expected: u64,
-        /// Its own.
+        /// The version that it says.
         found: u64,
     },
     /// It names another predecessor.
@@ -44,17 +44,17 @@ pub enum NotFollowing {
     Rules {
         /// The number in force.
         in_force: u32,
-        /// Its own.
+        /// The number that it names.
         found: u32,
     },
     /// Signatures are missing.
     #[error("{of} have signed {found} of {needed} times")]
     Quorum {
-        /// Whose.
+        /// Whose signatures they are, in words.
         of: &'static str,
         /// How many are needed.
         needed: u32,
-        /// Valid ones.
+        /// How many valid ones there are.
         found: u32,
     },
     /// Admitted before it was issued, or too long after.
@@ -62,7 +62,7 @@ pub enum NotFollowing {
     Time {
         /// Its own word.
         issued_at: u64,
-        /// The log's.
+        /// When the log says that it was admitted, Unix seconds.
         admitted_at: u64,
     },
 }
@@ -70,9 +70,9 @@ pub enum NotFollowing {
 /// One charter, as far as it says who and what is to be believed.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Its version.
+    /// Its version, which is 1 of the first.
     pub version: u64,
-    /// Its fingerprint.
+    /// Its fingerprint, by which the next one names it.
     pub identity: Digest,
     /// The number of the rules behind it.
     pub rules: u32,

@@ -9,7 +9,7 @@ use crate::domain::limits;
 /// What each clock says, Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
-    /// This machine's.
+    /// What this machine's clock says.
     pub own: u64,
     /// The service's, if it has answered.
     pub service: Option<u64>,
@@ -20,9 +20,9 @@ pub struct Clocks {
 /// Whose clock is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// This machine's.
+    /// That of this machine.
     Own,
-    /// The service's.
+    /// That of the service.
     Service,
     /// The directory's: an entry was admitted by a clock that was ahead.
     Directory,

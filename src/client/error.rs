@@ -44,7 +44,7 @@ use super::unlock::NotAsked;
 pub enum Side {
     /// This machine, or what was asked of it.
     Ours,
-    /// The service.
+    /// The service, or its machine.
     Theirs,
     /// What lies between.
     Network,

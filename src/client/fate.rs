@@ -23,7 +23,7 @@ pub enum Fate {
 /// What somebody sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sending {
-    /// A message.
+    /// A message to its recipients.
     Message,
     /// That he acknowledges one.
     Acknowledgement,

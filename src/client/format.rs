@@ -103,7 +103,7 @@ pub enum WrongFormat {
         home.display()
     )]
     Old {
-        /// The folder.
+        /// The folder of the home.
         home: PathBuf,
     },
     /// Of a later release.
@@ -113,15 +113,15 @@ pub enum WrongFormat {
         home.display()
     )]
     Newer {
-        /// The folder.
+        /// The folder of the home.
         home: PathBuf,
-        /// Its number.
+        /// The number of its format.
         found: u32,
     },
     /// The marker does not hold a number.
     #[error("{} does not hold the number of a format: expected {FORMAT}", path.display())]
     NoNumber {
-        /// The marker.
+        /// The file that holds the format's number.
         path: PathBuf,
     },
     /// The marker cannot be used.

@@ -43,7 +43,7 @@ pub struct Home {
     unlock: Unlock,
 }
 
-/// `config.toml`.
+/// What `config.toml` of a home says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -103,7 +103,7 @@ pub enum HomeError {
     /// `config.toml` cannot be read.
     #[error("{}: {why}", path.display())]
     Config {
-        /// The file.
+        /// The path of `config.toml`.
         path: PathBuf,
         /// Line and reason.
         why: String,
@@ -142,7 +142,7 @@ impl Home {
         Ok(Self::at(root))
     }
 
-    /// This folder.
+    /// The home in this folder, whether it is there or not.
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
         Self { root, unlock: Unlock::default() }
@@ -163,7 +163,7 @@ impl Home {
         there.then_some(()).ok_or_else(|| HomeError::NoFolder(self.root.clone()))
     }
 
-    /// The folder.
+    /// The folder that holds all of it.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root

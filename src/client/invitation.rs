@@ -410,7 +410,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
         Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder, 0))
     });
     let (keys, at) = (keys.collect(), statement.issued_at);
-    let mut directory = Directory::at(name, genesis, (0, at), Arc::new(charter));
+    let mut directory = Directory::at(name, genesis, 0, at, Arc::new(charter));
     directory.advance(&Parts { keys, ..no_parts(Admitted { leaf: 0, at }) });
     Ok(directory)
 }

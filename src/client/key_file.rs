@@ -19,7 +19,7 @@ use super::token::{Pointer, Token, TokenError};
 
 /// What stands in the place of a key that signs.
 pub(super) enum KeyFile {
-    /// The key.
+    /// The key itself, behind no passphrase.
     Open(SigningKey),
     /// The key behind a passphrase, and its public part.
     Closed {
@@ -41,7 +41,7 @@ pub enum Kept {
     Passphrase(String),
     /// In a token.
     Token {
-        /// Its label.
+        /// The label of the token.
         label: String,
         /// Its serial number.
         serial: String,

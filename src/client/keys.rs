@@ -46,11 +46,11 @@ pub use super::owner::{KeyError, Owner};
 /// One private key in its file.
 #[derive(Debug)]
 pub struct Listed {
-    /// Whose.
+    /// Whose key it is.
     pub owner: Owner,
-    /// What for.
+    /// What it is for.
     pub purpose: Purpose,
-    /// The file.
+    /// Where its file lies.
     pub path: PathBuf,
     /// How it is kept, as far as that can be told.
     pub kept: Option<Kept>,
@@ -621,7 +621,7 @@ pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, Inv
 /// What somebody is in the charter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Admits members.
+    /// Admits members, and decides charters.
     Registrar,
     /// Runs the machine.
     Operator,

@@ -50,7 +50,7 @@ pub enum Mend {
     TakeOver {
         /// Who runs this program.
         user: String,
-        /// Which.
+        /// The folder to take over.
         folder: PathBuf,
     },
     /// Others may read this file.
@@ -147,9 +147,9 @@ pub enum Mend {
     RotateSeat(SeatId),
     /// Its keys have ended, and a colleague is in this home.
     RotateSeatAs {
-        /// Who can.
+        /// The seat of this home that can.
         colleague: SeatId,
-        /// Whose keys.
+        /// The seat whose keys have ended.
         seat: SeatId,
     },
     /// The keys of the only seat here have ended.
@@ -172,7 +172,7 @@ pub enum Mend {
     NameAdminAddress,
     /// What answered is the members' port.
     NameAdminPort,
-    /// Nothing answers.
+    /// Nothing answers at the address.
     AskWhetherItMoved,
     /// Nothing answers, and this home is an operator's.
     ServeOrAskWhetherItMoved,
@@ -222,7 +222,7 @@ pub enum Mend {
     SignOrAskRegistrars,
     /// Another one came first.
     DraftAnew(Draft),
-    /// Nobody agreed.
+    /// Nobody agreed to what was shown.
     Agree,
     /// Nobody agreed, and it could be written instead.
     AgreeOrWrite,

@@ -26,14 +26,14 @@ use super::reason::Reason;
 /// What waits to be handed in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// A message.
+    /// A message, to be submitted.
     Submit(v1::SubmitRequest),
     /// An acknowledgement with its words.
     Acknowledge(v1::AcknowledgeRequest),
 }
 
 impl Request {
-    /// A message.
+    /// A message, to be submitted.
     #[must_use]
     pub const fn submit(envelope: v1::Envelope) -> Self {
         Self::Submit(v1::SubmitRequest { envelope: Some(envelope) })
@@ -100,7 +100,7 @@ pub enum Stage {
 /// What is known of a sent message, as it stands on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentState {
-    /// The message.
+    /// The id of the message.
     pub id: MessageId,
     /// The relay's receipt.
     pub accepted: Option<Bytes>,
@@ -166,7 +166,7 @@ impl Outbox {
             Some(kept) if kept == *request => Ok(()),
             Some(_) if self.was(header_digest)? == Some(id) => Ok(()),
             Some(_) => Err(OutboxError::IdUsed(id)),
-            None => self.write((id, header_digest), request),
+            None => self.write(id, header_digest, request),
         }
     }
 
@@ -208,7 +208,7 @@ impl Outbox {
             let (header_digest, request) = seal()?;
             // What was said of the former header says nothing of this one.
             self.forget_accepted(id)?;
-            self.write((id, header_digest), &request)?;
+            self.write(id, header_digest, &request)?;
         }
         Ok(())
     }
@@ -587,11 +587,7 @@ impl Outbox {
         Ok(self.find_request(id)?.map(|request| (id, request.header_digest())))
     }
 
-    fn write(
-        &self,
-        (id, header): (MessageId, Digest),
-        request: &Request,
-    ) -> Result<(), OutboxError> {
+    fn write(&self, id: MessageId, header: Digest, request: &Request) -> Result<(), OutboxError> {
         // The index first: it may name a message that is not there, and never misses one that is.
         let index = self.dir.join(HEADERS).join(header.to_string());
         place::replace(&index, id.to_string().as_bytes())?;

@@ -20,17 +20,17 @@ use super::token::{InvalidPointer, TokenError};
 /// Whose private keys they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
-    /// A registrar.
+    /// A registrar of the charter.
     Registrar(PersonId),
-    /// An operator.
+    /// An operator of the charter.
     Operator(PersonId),
-    /// An auditor.
+    /// An auditor of the charter.
     Auditor(PersonId),
     /// A member's authority.
     Authority(MemberId),
     /// A contact's keeper.
     Keeper(ContactId),
-    /// A seat.
+    /// A seat of a contact.
     Seat(SeatId),
 }
 
@@ -73,6 +73,7 @@ impl fmt::Display for Owner {
 
 /// A key cannot be made or used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "their sentences say what the fields are")]
 pub enum KeyError {
     /// The home is of another release.
     #[error(transparent)]
@@ -83,7 +84,6 @@ pub enum KeyError {
     /// There is no such key here.
     #[error("{owner} has no key here: {} is not there", path.display())]
     Missing {
-        /// Whose.
         owner: Owner,
         /// The file looked for.
         path: PathBuf,
@@ -91,7 +91,6 @@ pub enum KeyError {
     /// There is one already; keys are never overwritten.
     #[error("{owner} has keys here already: {}", path.display())]
     Exists {
-        /// Whose.
         owner: Owner,
         /// The file in the way.
         path: PathBuf,
@@ -99,7 +98,6 @@ pub enum KeyError {
     /// Not a PEM file with one PKCS#8 key.
     #[error("{}: {why}", path.display())]
     NotPem {
-        /// The file.
         path: PathBuf,
         /// Expected and found.
         why: InvalidArmour,
@@ -107,7 +105,6 @@ pub enum KeyError {
     /// Another kind of key.
     #[error("{}: {why}", path.display())]
     NotSigning {
-        /// The file.
         path: PathBuf,
         /// What was expected.
         why: InvalidPrivateKey,
@@ -115,17 +112,13 @@ pub enum KeyError {
     /// Not an age identity.
     #[error("{}: {why}", path.display())]
     NotOpening {
-        /// The file.
         path: PathBuf,
         /// Expected and found.
         why: InvalidIdentity,
     },
     /// The certificate beside the key is not its own.
     #[error("{}: expected the certificate of tls.pem beside it", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-    },
+    Certificate { path: PathBuf },
     /// No certificate could be made.
     #[error(transparent)]
     Issue(#[from] CannotIssue),
@@ -135,7 +128,6 @@ pub enum KeyError {
     /// Not a key that was closed with a passphrase, or not in a way that is opened here.
     #[error("{}: {why}", path.display())]
     NotClosed {
-        /// The file.
         path: PathBuf,
         /// Expected and found.
         why: InvalidClosed,
@@ -143,47 +135,33 @@ pub enum KeyError {
     /// What a passphrase opened is no key that signs.
     #[error("the passphrase of the key of {owner} opens something else: {why}")]
     NotSigningInside {
-        /// Whose.
         owner: Owner,
         /// What was expected.
         why: InvalidPrivateKey,
     },
     /// The public key in the file is not that of the key in it.
     #[error("{}: the public key in it is another than that of the private key", path.display())]
-    OtherPublic {
-        /// The file.
-        path: PathBuf,
-    },
+    OtherPublic { path: PathBuf },
     /// Closed by a program that left no public part.
     #[error("{}: which key it is shows only once its passphrase has opened it", path.display())]
-    Hidden {
-        /// The file.
-        path: PathBuf,
-    },
+    Hidden { path: PathBuf },
     /// The passphrase is wrong.
     #[error("this is not the passphrase of the key of {owner}")]
-    WrongPassphrase {
-        /// Whose.
-        owner: Owner,
-    },
+    WrongPassphrase { owner: Owner },
     /// No passphrase was chosen.
     #[error("no passphrase was chosen for the key of {owner}, and nothing was changed")]
-    NoNewPassphrase {
-        /// Whose.
-        owner: Owner,
-    },
+    NoNewPassphrase { owner: Owner },
     /// What opens it was not told.
     #[error("{what} is needed, and {why}")]
     NotAsked {
         /// Passphrase or PIN, and whose.
         what: String,
-        /// Why.
+        /// Why it was not told.
         why: NotAsked,
     },
     /// Not a file that says where in a token the key lies.
     #[error("{}: {why}", path.display())]
     NotPointer {
-        /// The file.
         path: PathBuf,
         /// Expected and found.
         why: InvalidPointer,
@@ -193,29 +171,25 @@ pub enum KeyError {
         "{owner} has two of one key here: {} and {}; neither is used", file.display(), pointer.display()
     )]
     Twice {
-        /// Whose.
         owner: Owner,
         /// The key file.
         file: PathBuf,
         /// The one that names a token.
         pointer: PathBuf,
     },
-    /// The token.
+    /// A key in a token cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// It lies in a token, and this is for keys in files.
     #[error("the key of {owner} lies in a token, which does not give it away")]
-    InToken {
-        /// Whose.
-        owner: Owner,
-    },
+    InToken { owner: Owner },
     /// The one that is to follow would lie in a file.
     #[error(
         "the key of the keeper of {contact} lies in a token, and the one that is to follow it would lie in \
          a file"
     )]
     NextInFile {
-        /// Whose.
+        /// Whose keeper it is.
         contact: ContactId,
     },
     /// A seat's key serves a machine that nobody sits at.
@@ -227,7 +201,6 @@ pub enum KeyError {
     /// A new key does not do what it is for.
     #[error("{owner}: the new key does not {what}, and was not put to use")]
     DoesNotWork {
-        /// Whose.
         owner: Owner,
         /// What it would be for.
         what: &'static str,
@@ -235,14 +208,13 @@ pub enum KeyError {
     /// This owner has no key for that.
     #[error("{owner} has no key to {what}")]
     NoSuchPurpose {
-        /// Whose.
         owner: Owner,
         /// What it would be for.
         what: &'static str,
     },
 }
 
-/// Nobody answered.
+/// Why a passphrase or a PIN was not told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAsked {
     /// Nobody is there, or nobody is to be asked.

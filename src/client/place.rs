@@ -31,7 +31,7 @@ pub enum FileError {
     Io {
         /// What was tried.
         doing: &'static str,
-        /// The file.
+        /// Where it is, or would be.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -39,7 +39,7 @@ pub enum FileError {
     /// Larger than anything of its kind.
     #[error("{}: expected at most {limit} bytes, found {found}", path.display())]
     TooLarge {
-        /// The file.
+        /// Where the file lies.
         path: PathBuf,
         /// The most there may be.
         limit: u64,
@@ -52,7 +52,7 @@ pub enum FileError {
         path.display()
     )]
     ReadableByOthers {
-        /// The file.
+        /// Where the file lies.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -66,7 +66,7 @@ pub enum FileError {
         |process| format!("another program (process {process})"),
     ))]
     Held {
-        /// The lock.
+        /// The path of the lock.
         path: PathBuf,
         /// The process that has it, if it says so.
         by: Option<u32>,

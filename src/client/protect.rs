@@ -49,7 +49,7 @@ impl Keys {
     /// A seat's; in a token; not opened; no passphrase chosen. Then nothing is changed.
     pub fn protect(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
         let (path, key) = self.of_a_person(owner, ambient)?;
-        let text = self.close(owner, (&path, &key), ambient)?;
+        let text = self.close(owner, &path, &key, ambient)?;
         Ok(place::replace(&path, text.as_bytes())?)
     }
 
@@ -57,7 +57,8 @@ impl Keys {
     pub(super) fn close(
         &self,
         owner: &Owner,
-        (path, key): (&Path, &SigningKey),
+        path: &Path,
+        key: &SigningKey,
         ambient: &Ambient,
     ) -> Result<String, KeyError> {
         let passphrase = self.unlock.new_passphrase(owner)?;

@@ -180,7 +180,7 @@ impl Keys {
         let (_lock, mut promoted) = (self.lock(seat)?, Vec::new());
         for purpose in self.next(seat, ambient)?.purposes() {
             let (from, to) = (next.join(name_of(purpose)), self.own_file(seat, purpose));
-            if self.is_listed(seat, (purpose, &from), directory, ambient)? {
+            if self.is_listed(seat, purpose, &from, directory, ambient)? {
                 match purpose {
                     Purpose::SeatSeal => self.retire(seat)?,
                     // Of another key: one that is missing is made.
@@ -223,7 +223,7 @@ impl Keys {
         let sign = vec![proven(&owner, &key, Use::Keeper, ambient)?];
         let text = match before {
             Some(KeyFile::Closed { .. }) => {
-                Zeroizing::new(self.close(&owner, (&path, &key), ambient)?)
+                Zeroizing::new(self.close(&owner, &path, &key, ambient)?)
             }
             Some(KeyFile::Token(_)) => {
                 return Err(KeyError::NextInFile { contact: contact.clone() });
@@ -330,7 +330,8 @@ impl Keys {
     fn is_listed(
         &self,
         seat: &SeatId,
-        (purpose, path): (Purpose, &Path),
+        purpose: Purpose,
+        path: &Path,
         directory: &Directory,
         ambient: &Ambient,
     ) -> Result<bool, KeyError> {

@@ -157,7 +157,7 @@ pub(super) struct TestLog {
 }
 
 impl TestLog {
-    /// Entry 0.
+    /// A log that has entry 0 alone.
     pub(super) fn new() -> Self {
         let mut bundle = Bundle::of(vec![founding(&name(), charter(&[LOG]), NOW)]);
         let keys = REGISTRARS.map(key);

@@ -48,9 +48,9 @@ pub enum TokenError {
     /// Several tokens are there, and none was named.
     #[error("{} shows several tokens: {labels}", module.display())]
     Several {
-        /// The module.
+        /// The file of the PKCS#11 module.
         module: PathBuf,
-        /// Their labels.
+        /// The labels of its tokens.
         labels: String,
     },
     /// Not its PIN.
@@ -110,7 +110,7 @@ pub enum PinLeft {
     Unsaid,
     /// There were wrong ones since the last right one.
     Fewer,
-    /// One.
+    /// One try: another wrong PIN locks the token.
     One,
 }
 
@@ -165,7 +165,7 @@ pub enum InvalidPointer {
     /// Of a newer program.
     #[error("expected a pointer of form {FORM}, found form {0}: a newer liaison is needed")]
     Newer(u32),
-    /// Another text.
+    /// No pointer at all: what stands there.
     #[error("expected where in a token a key lies, found another text: {0}")]
     Form(String),
 }
@@ -733,7 +733,7 @@ fn failed(label: &str, doing: &'static str, why: Error) -> TokenError {
 const FORM: u32 = 1;
 const POINTER_HEAD: &str = "# This private key lies in a token (PKCS#11). Here stands where; the \
                             key itself is not here.\n";
-/// Of CKA_ID.
+/// Length of a CKA_ID, in bytes.
 pub const ID_BYTES: usize = 16;
 /// CKA_EC_PARAMS in DER: names of curves, as PKCS#11 3.0 has them.
 const EDWARDS_25519: &[u8] = b"\x13\x0cedwards25519";

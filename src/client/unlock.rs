@@ -47,7 +47,7 @@ struct Opened {
     tokens: BTreeMap<KeyId, Arc<TokenKey>>,
 }
 
-/// Asks nobody.
+/// Asks nobody: what needs a passphrase or a PIN stays closed.
 impl Default for Unlock {
     fn default() -> Self {
         Self::asking(Arc::new(Nobody))
@@ -61,7 +61,7 @@ impl fmt::Debug for Unlock {
 }
 
 impl Unlock {
-    /// Asks there.
+    /// Asks these for passphrases and PINs.
     #[must_use]
     pub fn asking(asks: Arc<dyn Asks>) -> Self {
         Self { asks, opened: Arc::default() }

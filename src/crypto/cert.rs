@@ -208,7 +208,7 @@ impl ServiceName {
     }
 }
 
-/// The URI.
+/// As the URI of a certificate.
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "liaison://{}/service/{}", self.directory, self.node)

@@ -81,7 +81,7 @@ pub fn service_ca(
 pub struct Authority<'a> {
     /// The authority's certificate in DER.
     pub certificate: &'a [u8],
-    /// Its key.
+    /// The key of that certificate.
     pub key: &'a SigningKey,
 }
 

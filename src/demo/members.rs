@@ -25,7 +25,7 @@ pub(super) struct DemoMember {
     pub(super) teams: Vec<Team>,
 }
 
-/// One team.
+/// One team, which is a contact.
 #[derive(Clone, Debug)]
 pub(super) struct Team {
     pub(super) contact: ContactId,

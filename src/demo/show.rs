@@ -132,7 +132,7 @@ pub async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
     let invitation = Invitation::read(&std::fs::read_to_string(&founded.invitation)?)?;
     let mut registrar = Registrar::connect(registrar, &invitation).await?;
     registrar.tls_group().clone_into(&mut report.tls_group);
-    populate(&mut registrar, &mut report, (&folder.path, &invitation), &story).await?;
+    populate(&mut registrar, &mut report, &folder.path, &invitation, &story).await?;
     converse(&folder.path, args, &mut report, &story).await?;
     report.seconds.total = begun.elapsed().as_secs_f64();
     finish(&report, &folder.path, &story);
@@ -171,7 +171,8 @@ fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {
 async fn populate(
     registrar: &mut Registrar,
     report: &mut Report,
-    (folder, invitation): (&Path, &Invitation),
+    folder: &Path,
+    invitation: &Invitation,
     story: &Story,
 ) -> anyhow::Result<()> {
     story.chapter("Members are admitted");

@@ -17,7 +17,8 @@ use super::{Disk, parent, sync_folder};
 /// Whatever the system says. The old file stands, or the new one; `beside` may still be there.
 pub fn put(
     disk: &dyn Disk,
-    (file, beside): (File, &Path),
+    file: File,
+    beside: &Path,
     path: &Path,
     bytes: &[u8],
 ) -> io::Result<()> {
@@ -156,7 +157,7 @@ pub(crate) mod tests {
             let disk = Asked { fails_at, ..Asked::about(&path) };
             let bytes = after.unwrap_or(b"zero");
             let file = File::create(&beside).unwrap();
-            let done = put(&disk, (file, &beside), &path, bytes);
+            let done = put(&disk, file, &beside, &path, bytes);
             assert_eq!(done.is_ok(), fails_at == 2);
             assert_eq!(fs::read(&path).ok().as_deref(), after);
             assert_eq!(disk.asked(), in_order(before, bytes)[..fails_at]);

@@ -140,7 +140,7 @@ impl Method {
 
 /// A method as a type, for what is about that method alone.
 pub trait MethodType: fmt::Debug + Send + Sync + 'static {
-    /// The method.
+    /// The same method as a value.
     const METHOD: Method;
 }
 
@@ -225,7 +225,7 @@ impl<M: MethodType> Permit<M> {
         Ok(Self { peer, key, method: PhantomData })
     }
 
-    /// Who may.
+    /// To whom it was given: the peer that calls.
     #[must_use]
     pub const fn peer(&self) -> &AuthenticPeer {
         &self.peer
@@ -244,7 +244,7 @@ impl<M: MethodType> Permit<M> {
         self.peer.seat().expect("who is no seat gets no permit for what seats alone may call")
     }
 
-    /// Its contact.
+    /// The contact whose seat calls.
     #[must_use]
     pub fn contact(&self) -> ContactId {
         self.seat().contact()

@@ -34,7 +34,7 @@ pub struct World<'a> {
 /// How far the service's clock is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// In all.
+    /// It is believed in all that it says.
     Settled,
     /// It was not served by it for long enough: what cannot be taken back waits.
     Unsettled,
@@ -92,7 +92,7 @@ impl<R> Decision<R> {
     }
 }
 
-/// One write.
+/// One write to the store: what it reads, and what it decides.
 pub trait Command: Send + Sync + 'static {
     /// What the caller is told.
     type Reply: Send + 'static;

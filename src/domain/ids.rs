@@ -43,7 +43,7 @@ fn invalid(expected: Form, found: &str) -> InvalidId {
     InvalidId { expected, found: found.get(..end.unwrap_or(0)).unwrap_or_default().to_owned() }
 }
 
-/// `[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`
+/// Whether it is `[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`.
 fn is_part(text: &str) -> bool {
     let inside = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
     !text.is_empty()

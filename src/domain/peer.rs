@@ -25,7 +25,7 @@ pub enum Party {
     Network(Network),
     /// A member, with all its seats.
     Member(MemberId),
-    /// A registrar.
+    /// A registrar, counted apart from the others of the charter.
     Registrar(PersonId),
     /// An operator or an auditor.
     Person(PersonId),

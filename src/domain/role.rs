@@ -17,7 +17,7 @@ pub enum Purpose {
     PersonSign,
     /// A registrar, operator or auditor connects.
     PersonTls,
-    /// Checkpoints.
+    /// The log signs checkpoints.
     Log,
     /// Accepted receipts and mailbox heads.
     Relay,
@@ -34,7 +34,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// In words.
+    /// What it is called in sentences.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,17 +72,17 @@ pub enum Holder {
     Log(DirectoryName),
     /// The relay of this directory.
     Relay(DirectoryName),
-    /// A registrar.
+    /// A registrar of the charter.
     Registrar(PersonId),
-    /// An operator.
+    /// An operator of the charter.
     Operator(PersonId),
-    /// An auditor.
+    /// An auditor of the charter.
     Auditor(PersonId),
     /// A member's authority.
     Member(MemberId),
     /// A contact's keeper.
     Contact(ContactId),
-    /// A seat.
+    /// A seat of a contact.
     Seat(SeatId),
 }
 
@@ -104,13 +104,13 @@ impl fmt::Display for Holder {
 /// A role that signs statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
-    /// A registrar.
+    /// A registrar of the charter.
     Registrar,
     /// A member's authority.
     Authority,
     /// A contact's keeper.
     Keeper,
-    /// A seat.
+    /// A seat of a contact.
     Seat,
     /// An operator: of acts, never of statements.
     Operator,
@@ -244,9 +244,9 @@ impl Allowed {
     pub const ANYBODY: Self = Self(u8::MAX);
     /// A seat in force.
     pub const SEATS: Self = Self(Seat.bit());
-    /// A registrar.
+    /// A registrar of the charter in force.
     pub const REGISTRARS: Self = Self(Registrar.bit());
-    /// An operator.
+    /// An operator of the charter in force.
     pub const OPERATORS: Self = Self(Operator.bit());
     pub(super) const AUDITORS: Self = Self(Auditor.bit());
     pub(super) const SEATS_AND_REGISTRARS: Self = Self::SEATS.or(Self::REGISTRARS);

@@ -57,36 +57,24 @@ pub enum Key {
 
 /// A stored value.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is that of the key of its name")]
 pub enum Value {
-    /// Of [`Key::Mailbox`].
     Mailbox(Mailbox),
-    /// Of [`Key::Entry`].
     Entry(Entry),
-    /// Of [`Key::Message`].
     Message(Box<Message>),
-    /// Of [`Key::Outcome`].
     Outcome(Outcome),
-    /// Of [`Key::Usage`].
     Usage(Usage),
-    /// Of [`Key::Facet`].
     Facet(OpenFacet),
-    /// Of [`Key::Share`].
     Share(Share),
-    /// Of [`Key::Answers`].
     Answers(Answers),
-    /// Of [`Key::Due`].
     Due(Step),
-    /// Of [`Key::Blob`].
     Blob(u64),
     /// Of [`Key::Beginning`]: the mailbox as it stood there.
     Beginning(Mailbox),
-    /// Of [`Key::Trail`].
     Trail(Trail),
     /// Of [`Key::Record`]: its bytes.
     Record(Bytes),
-    /// Of [`Key::Desk`].
     Desk(Desk),
-    /// Of [`Key::Proposal`].
     Proposal(Box<Kept>),
 }
 
@@ -195,9 +183,9 @@ pub struct Shown {
     pub kind: EntryKind,
     /// Of the message's header.
     pub header_digest: Digest,
-    /// The message.
+    /// The message that it shows.
     pub id: MessageId,
-    /// Its sender.
+    /// Who sent that message.
     pub sender: ContactId,
     /// Of kind acknowledged: the signed acknowledgement.
     pub acknowledgement: Bytes,
@@ -207,7 +195,7 @@ impl Shown {
     /// The entry as it stands beside its message; nothing of one to whom the message is addressed, or of
     /// which nobody can say what stands in the chain.
     #[must_use]
-    pub fn beside(&self, contact: &ContactId, (epoch, number): (u64, u64)) -> Option<Beside> {
+    pub fn beside(&self, contact: &ContactId, epoch: u64, number: u64) -> Option<Beside> {
         let (kind, digest) = Entry::Shown(self.clone()).chained()?;
         match kind {
             EntryKind::Addressed | EntryKind::Released => None,
@@ -315,7 +303,7 @@ pub struct Beside {
     pub contact: ContactId,
     /// In which epoch of it.
     pub epoch: u64,
-    /// Its number.
+    /// Its number in that mailbox.
     pub number: u64,
     /// Why it is there.
     pub kind: EntryKind,

@@ -82,8 +82,8 @@ impl AdminService for Api {
         let signatures: Result<Vec<_>, _> =
             signatures.into_iter().map(convert::signature).collect();
         let asked = convert::proposal_id(&id).and_then(|id| Ok((id, signatures?)));
-        let asked = self.good(&permit, asked).await?;
-        let proposal = self.service.approve(&permit, asked).await;
+        let (id, signatures) = self.good(&permit, asked).await?;
+        let proposal = self.service.approve(&permit, id, signatures).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ApproveResponse { proposal }))
     }
@@ -188,8 +188,8 @@ impl AdminService for Api {
         request: Request<GetAuditRequest>,
     ) -> Result<Response<GetAuditResponse>, Status> {
         let permit = self.asks(&request).await?;
-        let page = (request.get_ref().start, request.get_ref().limit);
-        let (records, head) = self.service.audit(&permit, page).await.map_err(status)?;
+        let GetAuditRequest { start, limit } = *request.get_ref();
+        let (records, head) = self.service.audit(&permit, start, limit).await.map_err(status)?;
         Ok(Response::new(GetAuditResponse { records, head }))
     }
 }

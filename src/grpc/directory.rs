@@ -34,8 +34,8 @@ impl DirectoryService for Api {
         &self,
         request: Request<GetEntriesRequest>,
     ) -> Result<Response<GetEntriesResponse>, Status> {
-        let page = (request.get_ref().start, request.get_ref().limit);
-        let read = self.service.entries(&self.permit(&request)?, page).await;
+        let GetEntriesRequest { start, limit } = *request.get_ref();
+        let read = self.service.entries(&self.permit(&request)?, start, limit).await;
         let (entries, checkpoint) = read.map_err(status)?;
         Ok(Response::new(GetEntriesResponse { entries, checkpoint }))
     }
@@ -99,7 +99,7 @@ impl DirectoryService for Api {
         let admitted = self.admitted(&request)?.clone();
         let stay = self.stay::<to::Watch>(&self.permit(&request)?)?;
         let size = request.get_ref().size;
-        Ok(Response::new(Box::pin(follow::log(self.clone(), (admitted, stay), size))))
+        Ok(Response::new(Box::pin(follow::log(self.clone(), admitted, stay, size))))
     }
 }
 

@@ -43,7 +43,7 @@ struct Follower<M> {
 }
 
 impl<M: MethodType> Follower<M> {
-    fn new(api: Api, (admitted, stay): (Admitted, Stay), mailbox: Option<Hints>) -> Self {
+    fn new(api: Api, admitted: Admitted, stay: Stay, mailbox: Option<Hints>) -> Self {
         let (heads, stop) = (api.service.heads(), api.stop.clone());
         Self { api, admitted, method: PhantomData, mailbox, heads, stop, _stay: stay }
     }
@@ -83,10 +83,11 @@ enum Woken {
 /// Checkpoints beyond a tree size, as they come.
 pub(super) fn log(
     api: Api,
-    admitted: (Admitted, Stay),
+    admitted: Admitted,
+    stay: Stay,
     size: u64,
 ) -> impl Stream<Item = Result<WatchResponse, Status>> + Send {
-    let follower = Follower::<to::Watch>::new(api, admitted, None);
+    let follower = Follower::<to::Watch>::new(api, admitted, stay, None);
     stream::unfold(Some((follower, size)), |state| async {
         let (mut follower, size) = state?;
         match next_head(&mut follower, size).await {
@@ -128,15 +129,17 @@ struct Mailbox {
 /// The entries of a mailbox after a number; its head whenever all of them were sent.
 pub(super) fn mailbox(
     api: Api,
-    admitted: (Admitted, Stay),
-    (hints, bytes): (Hints, Option<door::InHand>),
+    admitted: Admitted,
+    stay: Stay,
+    hints: Hints,
+    bytes: Option<door::InHand>,
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
     let CollectRequest { after, epoch, follow, headers } = request;
     let parts = if headers { Parts::Headers } else { Parts::Whole };
     // Where it stands is kept once, not again in each state of the stream.
     let mailbox = Box::new(Mailbox {
-        follower: Follower::new(api, admitted, Some(hints)),
+        follower: Follower::new(api, admitted, stay, Some(hints)),
         after,
         epoch,
         follow,
@@ -174,8 +177,8 @@ impl Mailbox {
                 continue;
             }
             // Whoever waits keeps no room for reading.
-            let wanted = (self.after, self.parts);
-            let page = Box::pin(self.follower.api.service.collect(&permit, wanted));
+            let service = &self.follower.api.service;
+            let page = Box::pin(service.collect(&permit, self.after, self.parts));
             let page = page.await.map_err(status)?;
             let epoch = page.mailbox.epoch;
             if self.epoch != 0 && self.epoch != epoch {

@@ -42,7 +42,7 @@ impl RelayService for Api {
         let (hints, stay) = (self.service.follow_mailbox(&permit), self.stay(&permit)?);
         let bytes = request.extensions().get::<InHand>().cloned();
         let request = request.into_inner();
-        let items = follow::mailbox(self.clone(), (admitted, stay), (hints, bytes), request);
+        let items = follow::mailbox(self.clone(), admitted, stay, hints, bytes, request);
         Ok(Response::new(Box::pin(items)))
     }
 

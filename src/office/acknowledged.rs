@@ -47,7 +47,7 @@ pub(super) fn about(acknowledgement: &Bytes) -> Option<Digest> {
 pub struct Acknowledged {
     /// Of which message.
     pub header: Digest,
-    /// By whom.
+    /// The seat that acknowledged.
     pub seat: SeatId,
     /// The key that signed it has ended since.
     pub key_ended: bool,

@@ -36,7 +36,7 @@ pub enum Why {
 /// What a contact and its member call themselves, in each language.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Called {
-    /// Which.
+    /// Which contact it is.
     pub contact: ContactId,
     /// Its names; none, if it is not listed.
     pub names: Vec<Text>,

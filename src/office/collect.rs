@@ -63,7 +63,7 @@ pub enum TakeError {
     /// The inbox, or the mailbox's chain.
     #[error(transparent)]
     Inbox(#[from] InboxError),
-    /// The outbox.
+    /// The outbox cannot be used.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// What the relay signed does not hold.
@@ -90,7 +90,7 @@ pub enum Answer {
 /// What an opened message says about one that this contact sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Matched {
-    /// Nothing.
+    /// Nothing about any of them.
     Nothing,
     /// It answers a message that is not in this outbox: a colleague's, or nobody's.
     NotOurs(Digest),
@@ -98,7 +98,7 @@ pub enum Matched {
     NotARecipient(MessageId),
     /// A machine of the recipient's tells how it went.
     Delivered {
-        /// The message.
+        /// The message that it is about.
         id: MessageId,
         /// Opened, or the reason why not.
         outcome: OrLater<Outcome>,
@@ -108,7 +108,7 @@ pub enum Matched {
     },
     /// The words of an acknowledgement, which is the open one beside them.
     Words(MessageId),
-    /// An answer.
+    /// An answer to this message.
     Answered(MessageId),
 }
 
@@ -154,7 +154,7 @@ pub enum Taken {
     Message {
         /// Where it stands.
         place: Place,
-        /// The message.
+        /// What it holds, opened.
         opened: Box<Opened>,
         /// The delivered receipt.
         answer: Answer,
@@ -167,7 +167,7 @@ pub enum Taken {
         place: Place,
         /// Its header, if that held.
         header: Option<Box<VerifiedHeader>>,
-        /// Why not.
+        /// What did not hold.
         why: NotOpened,
         /// The delivered receipt, which says so.
         answer: Answer,
@@ -180,7 +180,7 @@ pub enum Taken {
     Again {
         /// Where it stands now.
         place: Place,
-        /// Its header.
+        /// Its header, which held.
         header: Box<VerifiedHeader>,
     },
     /// A colleague acknowledged a message.
@@ -189,7 +189,7 @@ pub enum Taken {
     NotAcknowledged {
         /// Where it stands.
         place: Place,
-        /// Why not.
+        /// What does not hold.
         why: ReceiptError,
     },
     /// A message of this contact's has expired, and the relay says that not every contact had received
@@ -199,14 +199,14 @@ pub enum Taken {
     NotProven {
         /// Where it stands.
         place: Place,
-        /// Why not.
+        /// What is not proven.
         why: Unproven,
     },
     /// An entry of a kind that this version does not know: it is kept, for a version that does.
     Later {
         /// Where it stands.
         place: Place,
-        /// Its kind.
+        /// Its kind, by number.
         kind: LaterKind,
     },
 }

@@ -34,7 +34,7 @@ use super::{Office, call};
 pub struct Courier {
     /// Where it is at work.
     pub office: Office,
-    /// The seat.
+    /// The seat that it acts for.
     pub seat: SeatId,
     /// The copy, which may be newer in the end.
     pub replica: Arc<Replica>,

@@ -27,9 +27,9 @@ use super::collect::{Desk, sent_header};
 pub struct Due {
     /// As what the service counts it.
     pub counted: Counted,
-    /// How urgent.
+    /// How urgent it is: the most urgent comes first.
     pub urgency: Reverse<i32>,
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
     /// To whom it goes.
     pub to: Vec<ContactId>,
@@ -42,9 +42,9 @@ pub enum Counted {
     Alert,
     /// For which a part is kept, too.
     Acknowledgement,
-    /// Another message.
+    /// Another message, for which no part is kept.
     Message,
-    /// A receipt.
+    /// A receipt that a message was delivered.
     Receipt,
 }
 

@@ -43,7 +43,7 @@ pub enum InboxError {
     HeadBehind {
         /// What was seen before.
         needed: u64,
-        /// The head's.
+        /// The size of the head's view.
         found: u64,
     },
     /// No such item.
@@ -137,7 +137,7 @@ pub struct Gone {
 /// A delivered receipt that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
-    /// Its id.
+    /// The receipt's own id.
     pub id: MessageId,
     /// Its header digest.
     pub header_digest: Digest,

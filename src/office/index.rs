@@ -34,10 +34,10 @@ use super::inbox::{Inbox, InboxError, Kept};
 /// What an entry says of itself.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Row {
-    /// Its number.
+    /// Its number in the mailbox.
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    /// Its kind.
+    /// The number of its kind.
     #[prost(uint32, tag = "2")]
     kind: u32,
     /// What stands in the chain for it: the digest of a message's header.
@@ -122,7 +122,7 @@ impl Row {
         self.class == i32::from(Class::Receipt)
     }
 
-    /// Its kind.
+    /// Its kind, if this version knows it.
     #[must_use]
     pub fn kind(&self) -> Option<EntryKind> {
         u8::try_from(self.kind).ok().and_then(EntryKind::of_byte)

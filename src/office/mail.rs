@@ -54,7 +54,7 @@ use crate::client::reach::mailbox::{self, Event};
 pub struct Mail {
     /// Where it is at work.
     pub(super) office: Office,
-    /// The seat.
+    /// The seat that it acts for.
     pub seat: SeatId,
     /// The copy of the directory.
     pub replica: Arc<Replica>,

@@ -28,9 +28,9 @@ use super::pointer::{self, NotOne, Pointer};
 /// A message that was read.
 #[derive(Debug)]
 pub struct Shown {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
-    /// What came.
+    /// What came, verified and opened.
     pub opened: Opened,
     /// At which level it came to this contact, if to it.
     pub level: Option<Level>,
@@ -83,11 +83,11 @@ pub enum Named {
 pub enum NoMessage {
     /// It does not hold.
     Doubted(Doubt),
-    /// A receipt.
+    /// A receipt that a machine made.
     Receipt,
     /// An acknowledgement's words.
     Acknowledgement,
-    /// Something else.
+    /// Anything else of a mailbox.
     Other,
 }
 

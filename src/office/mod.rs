@@ -67,7 +67,7 @@ pub struct Office {
 /// What is named where a home has several.
 #[derive(Clone, Debug, Default)]
 pub struct Chosen {
-    /// The directory.
+    /// The name of the directory.
     pub directory: Option<DirectoryName>,
     /// The seat to act as.
     pub seat: Option<SeatId>,

@@ -23,7 +23,7 @@ use crate::signed::proto::Urgency;
 /// Who may be muted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sender {
-    /// One contact.
+    /// One contact, whichever of its seats writes.
     Contact(ContactId),
     /// A member, with all of its contacts.
     Member(MemberId),
@@ -53,7 +53,7 @@ impl fmt::Display for Sender {
 /// The list cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MutedError {
-    /// The disk.
+    /// Its file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// Of another form, or altered.
@@ -69,7 +69,7 @@ pub struct Muted {
 }
 
 impl Muted {
-    /// Nobody.
+    /// A list that mutes nobody.
     #[must_use]
     pub fn nobody(folder: &Path) -> Self {
         Self { path: folder.join(MUTED), who: BTreeSet::new() }

@@ -55,9 +55,9 @@ pub struct Page {
 /// A message of a page.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
-    /// Its header.
+    /// Its header, which was verified.
     pub header: VerifiedHeader,
     /// What it says, if it opens and this version knows its kind.
     pub content: Option<Box<proto::Content>>,
@@ -82,7 +82,7 @@ pub struct Listed {
 pub enum State {
     /// Nobody has read it here.
     New,
-    /// Somebody has.
+    /// Somebody has read it here.
     Read,
     /// It is acknowledged.
     Acknowledged,
@@ -142,9 +142,9 @@ impl By {
 /// An entry that is not believed: nothing that it says is told.
 #[derive(Clone, Debug)]
 pub struct Unverified {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
-    /// Why not.
+    /// Why it is not believed.
     pub why: Doubt,
     /// The relay is asked for it again.
     pub asked_again: bool,

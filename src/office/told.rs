@@ -51,7 +51,7 @@ pub enum Work {
     Entries,
     /// Details of contacts, fetched.
     Details,
-    /// Messages, fetched.
+    /// Messages of the mailbox, fetched.
     Messages,
 }
 
@@ -85,9 +85,9 @@ pub enum Note {
     Withheld(ContactId, String),
     /// This machine's clock and the directory's, Unix seconds: one of the two is wrong.
     ClocksApart {
-        /// This machine's.
+        /// This machine's clock, Unix seconds.
         own: u64,
-        /// The directory's.
+        /// The directory's clock, Unix seconds.
         directory: u64,
     },
     /// Charters were in use that the log does not hold: where they are kept, as evidence.
@@ -181,20 +181,20 @@ pub enum Note {
     StillDue(usize),
     /// A request was not accepted, or its receipt was not kept.
     NotAccepted {
-        /// Its id.
+        /// The id of its message.
         id: MessageId,
         /// To whom, if its header holds.
         of: Option<Addressing>,
-        /// Why.
+        /// Why it was not.
         error: ClientError,
     },
     /// What was written before still waits.
     StillWaits {
-        /// Its id.
+        /// The id of the message.
         id: MessageId,
         /// Its title, if it has one that opens.
         title: Option<String>,
-        /// To whom.
+        /// Its addressing: to whom it goes.
         of: Addressing,
         /// What keeps it back.
         why: String,

@@ -28,7 +28,7 @@ pub const FORMAT: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// [`FORMAT`].
+    /// The number of its form: [`FORMAT`].
     pub format: u32,
     /// The directory: the origin of its log. It can never change.
     pub name: String,
@@ -103,7 +103,7 @@ const fn unmarked() -> u32 {
 pub struct Enrolment {
     /// In the long run.
     pub per_second: NonZeroU32,
-    /// At once.
+    /// How many may come at once.
     pub burst: NonZeroU32,
 }
 
@@ -144,7 +144,7 @@ pub enum InvalidConfig {
     Unreadable {
         /// Where it is.
         path: PathBuf,
-        /// Why not.
+        /// What the system said.
         why: io::Error,
     },
     /// Of release 0.1.
@@ -164,7 +164,7 @@ pub enum InvalidConfig {
     Newer {
         /// Where it is.
         path: PathBuf,
-        /// Its number.
+        /// The number that it names.
         found: u32,
     },
     /// It does not say what it should.
@@ -208,13 +208,13 @@ impl ServiceHome {
         self.path.join("keys").join(name)
     }
 
-    /// The data.
+    /// The folder of all that is stored.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.path.join("data")
     }
 
-    /// The store.
+    /// The folder of the store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.data().join("store")

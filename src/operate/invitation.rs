@@ -24,9 +24,9 @@ pub fn invitation_file(home: &ServiceHome) -> PathBuf {
 /// An invitation, to be given to members.
 #[derive(Clone, Debug)]
 pub struct Invited {
-    /// The file.
+    /// The text of the file.
     pub text: String,
-    /// Its fingerprint.
+    /// The fingerprint that members compare.
     pub fingerprint: Digest,
     /// How members find the service.
     pub addresses: Vec<String>,

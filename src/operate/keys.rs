@@ -47,7 +47,7 @@ pub(super) struct Public {
 /// A key and the certificate that is about it.
 pub(super) struct Certified {
     pub(super) key: SigningKey,
-    /// DER.
+    /// The certificate in DER.
     pub(super) certificate: Vec<u8>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn make(
     let log = keep(&home.key(LOG), ed25519())?;
     let relay = keep(&home.key(RELAY), ed25519())?;
     let key = keep(&home.key(CA), p256(ambient)?)?;
-    let ca = new_authority(key, name, hosts, (ambient.now().saturating_sub(DAY), ambient))?;
+    let ca = new_authority(key, name, hosts, ambient.now().saturating_sub(DAY), ambient)?;
     let text = armour::encode(CERTIFICATE, &ca.certificate);
     place::replace(&home.key(CA_CERTIFICATE), text.as_bytes())?;
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -171,7 +171,7 @@ impl Folder {
         let addresses = config.addresses.iter().filter_map(|text| Address::parse(text).ok());
         let hosts: Vec<String> = addresses.map(|address| address.host().to_owned()).collect();
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-        let made = new_authority(p256(ambient)?, &config.name.parse()?, &hosts, (began, ambient))?;
+        let made = new_authority(p256(ambient)?, &config.name.parse()?, &hosts, began, ambient)?;
         let certificate = Bytes::from(made.certificate.clone());
         let path = self.path(CA, &KeyId::of(&certificate));
         place::create_private(&path, in_one_file(&made).as_bytes())?;
@@ -191,7 +191,8 @@ fn new_authority(
     key: SigningKey,
     name: &DirectoryName,
     hosts: &[&str],
-    (began, ambient): (u64, &Ambient),
+    began: u64,
+    ambient: &Ambient,
 ) -> Result<Certified, OperateError> {
     let not_after = ambient.now() + CA_DAYS * DAY;
     let validity = Validity { not_before: began, not_after, serial: ambient.bytes() };

@@ -39,7 +39,7 @@ pub(super) fn read(home: &ServiceHome, service: &Service) {
         };
         let party = service.peer(Some(&key), whence).party();
         if !matches!(party, Party::Network(_)) {
-            service.door().remember(whence, (key, &party), came);
+            service.door().remember(whence, key, &party, came);
         }
     }
     if skipped > 0 {

@@ -22,7 +22,8 @@ pub async fn new_epoch(
     home: &ServiceHome,
     ambient: &Ambient,
     which: &Which,
-    (dry_run, yes): (bool, Option<&str>),
+    dry_run: bool,
+    yes: Option<&str>,
 ) -> Result<Vec<Anew>, OperateError> {
     if !dry_run {
         is_its_owner(home)?;

@@ -82,9 +82,9 @@ pub enum OperateError {
         "the charter has {found} of {needed} signatures: a registrar adds one with liaison sign"
     )]
     Unsigned {
-        /// There.
+        /// How many are there.
         found: u32,
-        /// Needed.
+        /// How many are needed.
         needed: u32,
     },
     /// The plan does not add up.
@@ -95,7 +95,7 @@ pub enum OperateError {
     ServiceKey {
         /// Where it is.
         path: PathBuf,
-        /// Why not.
+        /// Why it cannot be used.
         why: String,
     },
     /// Another service has the store open.
@@ -104,7 +104,7 @@ pub enum OperateError {
          stops it"
     )]
     Served {
-        /// The home.
+        /// The home of that service.
         home: PathBuf,
     },
     /// What it would write the service could not use.
@@ -120,35 +120,35 @@ pub enum OperateError {
          --dry-run shows each, and --yes {name} does it"
     )]
     Unsure {
-        /// How many.
+        /// How many would begin anew.
         mailboxes: usize,
         /// The directory's name.
         name: String,
     },
-    /// A listener.
+    /// Nothing can be served on an address.
     #[error("cannot listen on {address}: {why}")]
     Listen {
-        /// Where.
+        /// The address that was tried.
         address: std::net::SocketAddr,
-        /// Why not.
+        /// What the system said.
         why: io::Error,
     },
-    /// A file.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// A registrar's key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The configuration.
+    /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] InvalidConfig),
-    /// An id.
+    /// An id cannot be read.
     #[error(transparent)]
     Id(#[from] InvalidId),
-    /// A certificate.
+    /// A certificate cannot be issued.
     #[error(transparent)]
     Certificate(#[from] CannotIssue),
-    /// TLS.
+    /// TLS does not take the node's certificate.
     #[error("the node's certificate cannot be used: {0}")]
     Tls(String),
     /// No certificate that a client would believe.
@@ -157,13 +157,13 @@ pub enum OperateError {
     /// The node's certificate was not renewed.
     #[error("nothing was changed: {0}")]
     NotRenewed(NotRenewed),
-    /// A draft.
+    /// A draft cannot be read.
     #[error(transparent)]
     Draft(#[from] DraftError),
     /// The charter is refused.
     #[error("the charter is refused: {0}")]
     Refused(#[from] Refusal),
-    /// The store.
+    /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The service does not start.
@@ -177,7 +177,7 @@ pub enum OperateError {
 /// A home that has shown its directory to members, as its high-water file says.
 #[derive(Debug)]
 pub struct HasShown {
-    /// That file.
+    /// The path of that file.
     pub high_water: PathBuf,
     /// Where the store is, or was.
     pub store: PathBuf,

@@ -82,7 +82,8 @@ impl Node {
     pub fn start(
         home: &ServiceHome,
         config: &Config,
-        (service, known): (&Service, bool),
+        service: &Service,
+        known: bool,
         ambient: &Ambient,
     ) -> Result<Arc<Self>, OperateError> {
         let maker = Maker::of(home, config, ambient)?;
@@ -163,7 +164,7 @@ impl Node {
         }
     }
 
-    /// Shows another.
+    /// Shows another certificate from now on.
     fn replace(
         &self,
         shown: &mut Shown,

@@ -324,11 +324,11 @@ pub struct InitArgs {
 /// Who runs a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Three people.
+    /// Three people
     Small,
 }
 
-/// Runs `liaisond`.
+/// Runs `liaisond` as it was typed.
 #[must_use]
 pub fn run() -> ExitCode {
     let program = Program::parse();
@@ -666,7 +666,7 @@ async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), Operat
     let NewEpochArgs { contacts: named, all, dry_run, yes, approved } = args;
     let approved = approved.map(|path| approval(&path)).transpose()?;
     let which = Which { named, all, approved };
-    let anew = new_epoch(home, &Ambient::system(), &which, (dry_run, yes.as_deref())).await?;
+    let anew = new_epoch(home, &Ambient::system(), &which, dry_run, yes.as_deref()).await?;
     let each = anew.iter().map(in_words).collect::<Vec<_>>().join("\n");
     let (home, bodies) = (home.path().display(), bodies_kept(&home.blobs()));
     say(&match (anew.is_empty(), dry_run) {

@@ -25,9 +25,9 @@ pub async fn scrub(home: &ServiceHome) -> Result<Report, OperateError> {
     let (blobs, high_water) = (blobs(home), home.high_water(&config));
     let looked = match place.look(&config.name, |_| ()).await {
         Err(why @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
-            let of = (&name, high_water.as_path());
+            let blobs: &dyn Blobs = &blobs;
             let done =
-                salvage::salvage(&place, None, Some(&blobs as &dyn Blobs), of, progress()).await;
+                salvage::salvage(&place, None, Some(blobs), &name, &high_water, progress()).await;
             let mut report = done.map_err(|why| held(home, why))?.report;
             report.damaged(&why);
             return Ok(report);
@@ -38,7 +38,7 @@ pub async fn scrub(home: &ServiceHome) -> Result<Report, OperateError> {
     let blobs: &dyn Blobs = &blobs;
     let store = looked.store.as_ref();
     let mut report = scrub::scrub(store, Some(blobs), &name, mark.as_ref(), progress()).await?;
-    scrub::goes_as_far(store, (&name, &high_water), &mut report).await?;
+    scrub::goes_as_far(store, &name, &high_water, &mut report).await?;
     Ok(report)
 }
 
@@ -63,8 +63,8 @@ pub async fn salvage(
     let to = to.map(|to| Place::new(engine, to));
     let (blobs, high_water) = (blobs(home), home.high_water(&config));
     let blobs: &dyn Blobs = &blobs;
-    let of = (&name, high_water.as_path());
-    let done = salvage::salvage(&from, to.as_ref(), Some(blobs), of, progress()).await;
+    let (to, blobs) = (to.as_ref(), Some(blobs));
+    let done = salvage::salvage(&from, to, blobs, &name, &high_water, progress()).await;
     done.map_err(|why| held(home, why))
 }
 

@@ -26,11 +26,11 @@ use super::{OperateError, ceremonies, invitation, keys, known, not_served, place
 pub struct Bound {
     /// Members and enrolment.
     pub members: SocketAddr,
-    /// The administration.
+    /// The administration, if it is served.
     pub admin: Option<SocketAddr>,
-    /// Health.
+    /// The health check, if it is served.
     pub health: Option<SocketAddr>,
-    /// The engine.
+    /// The engine of the store.
     pub engine: &'static str,
     /// Entries in the log.
     pub entries: u64,
@@ -59,10 +59,10 @@ pub async fn serve(
     if let Err(why) = invitation::renew_addresses(home, &config) {
         tracing::warn!(%why, "the invitation keeps its addresses");
     }
-    let service = start(home, &config, &ambient, clock_is_right, (addresses, room)).await?;
+    let service = start(home, &config, &ambient, clock_is_right, addresses, room).await?;
     let _alone = not_served(home)?;
     let known = is_known(&service).await;
-    let node = Node::start(home, &config, (&service, known), &ambient)?;
+    let node = Node::start(home, &config, &service, known, &ambient)?;
     let members = bind(config.listen).await?;
     let [admin, health] = [config.admin, config.health];
     let admin = bind_some(admin).await?;
@@ -101,7 +101,7 @@ pub async fn serve(
         Some(listener) => tcp(listener).left_stream(),
         None => nobody().right_stream(),
     };
-    let ended = server::run(serving, (tcp(members), administrators), stop).await;
+    let ended = server::run(serving, tcp(members), administrators, stop).await;
     if ended.is_ok() {
         service.record("stop", String::new()).await;
         service.settle().await;
@@ -121,7 +121,8 @@ async fn start(
     config: &Config,
     ambient: &Ambient,
     clock_is_right: bool,
-    (addresses, room): (Vec<String>, Room),
+    addresses: Vec<String>,
+    room: Room,
 ) -> Result<Service, OperateError> {
     let (place, keys) = (place(home, config)?, keys::signing(home, ambient)?);
     let settings = settings(home, config, ambient, clock_is_right, addresses)?;

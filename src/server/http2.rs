@@ -38,8 +38,10 @@ use super::limits::Limits;
 pub(super) async fn serve<S, V>(
     stream: S,
     info: PeerInfo,
-    (place, party): (Place, Box<dyn Fn() -> Party + Send>),
-    (service, limits): (V, Limits),
+    place: Place,
+    party: Box<dyn Fn() -> Party + Send>,
+    service: V,
+    limits: Limits,
     stop: watch::Receiver<bool>,
 ) where
     S: Link,
@@ -178,10 +180,11 @@ where
         let asked = Asked { respond, place, meter };
         match begun {
             Err(busy) => drop(self.answers.spawn(asked.wait(busy))),
-            Ok(begun) => {
+            Ok((deciding, held)) => {
                 let (service, info) = (self.service.clone(), self.info.clone());
                 let deadline = (self.limits.deadline)(request.uri().path());
-                drop(self.answers.spawn(asked.answer(service, (request, info), begun, deadline)));
+                let answer = asked.answer(service, request, info, deciding, held, deadline);
+                drop(self.answers.spawn(answer));
             }
         }
     }
@@ -244,8 +247,10 @@ impl Asked {
     async fn answer<V>(
         mut self,
         mut service: V,
-        (request, info): (Request<RecvStream>, PeerInfo),
-        (deciding, held): (OwnedSemaphorePermit, InHand),
+        request: Request<RecvStream>,
+        info: PeerInfo,
+        deciding: OwnedSemaphorePermit,
+        held: InHand,
         deadline: Option<Duration>,
     ) where
         V: Service<Request<Body>, Response = Response<Body>>,

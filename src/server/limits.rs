@@ -9,20 +9,17 @@ use crate::domain::limits;
 
 /// What one connection may take, by default what [`limits`] says.
 #[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is the one of its name in `domain::limits`")]
 pub struct Limits {
-    /// [`limits::HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
-    /// [`limits::FIRST_REQUEST_TIMEOUT`].
+    /// As [`limits::FIRST_REQUEST_TIMEOUT`] says.
     pub first_request: Duration,
-    /// [`limits::CONNECTION_AGE`].
     pub connection_age: Duration,
-    /// [`limits::CONNECTION_AGE_GRACE`].
     pub connection_age_grace: Duration,
-    /// [`limits::REQUESTS`].
     pub requests: usize,
     /// [`limits::GOODBYES`]; as many have no place yet.
     pub goodbyes: usize,
-    /// [`limits::DRAIN_LIMIT`].
+    /// As [`limits::DRAIN_LIMIT`] says.
     pub drain: Duration,
     /// How long a request may take from its last byte to the headers of its answer, by its path
     /// (`/package.Service/Method`). A unary method ends with them; a server stream only opens within

@@ -45,7 +45,7 @@ pub use super::limits::Limits;
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
 pub struct Accepted<S> {
-    /// The bytes.
+    /// The connection's bytes, both ways.
     pub stream: S,
     /// Whom they come from.
     pub remote: SocketAddr,
@@ -139,8 +139,8 @@ where
                     Some(Err(error)) => entrance.door.say(&Event::CannotAccept(&error)),
                     Some(Ok(next)) => {
                         let (entrance, goodbyes) = (entrance.clone(), Arc::clone(&goodbyes));
-                        let serving = (service.clone(), stop.clone());
-                        connections.spawn(entrance.welcome(next, serving, (stands, goodbyes)));
+                        let (service, stop) = (service.clone(), stop.clone());
+                        connections.spawn(entrance.welcome(next, service, stop, stands, goodbyes));
                     }
                 },
             }
@@ -186,8 +186,10 @@ impl Entrance {
     async fn welcome<V, S>(
         self,
         mut accepted: Accepted<S>,
-        (service, stop): (V, watch::Receiver<bool>),
-        (stands, goodbyes): (Result<OwnedSemaphorePermit, AcquireError>, Arc<Semaphore>),
+        service: V,
+        stop: watch::Receiver<bool>,
+        stands: Result<OwnedSemaphorePermit, AcquireError>,
+        goodbyes: Arc<Semaphore>,
     ) where
         V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
         V::Future: Send,
@@ -273,7 +275,7 @@ impl<S: Link> Arriving<S> {
                 let since = door.now();
                 let dropped = place.opens(Session { face, since, remote, key, group: info.group });
                 let party = Box::new(move || who(key.as_ref(), network).party());
-                let serving = http2::serve(stream, info, (place, party), (service, limits), stop);
+                let serving = http2::serve(stream, info, place, party, service, limits, stop);
                 tokio::select! {
                     () = dropped.notified() => door.say(&Event::Dropped(remote)),
                     () = Box::pin(serving) => {}

@@ -29,7 +29,7 @@ use listen::{Accepted, Drained, Entrance, Limits, Who};
 
 /// What is served, and how.
 pub struct Serving {
-    /// The service.
+    /// The service that answers.
     pub service: Service,
     /// The node's TLS: replaced whole, for new connections.
     pub tls: Arc<ArcSwap<ServerConfig>>,
@@ -55,7 +55,8 @@ pub enum Ended {
 /// [`Ended`].
 pub async fn run<S, I, A>(
     serving: Serving,
-    (accepted, administrators): (I, A),
+    accepted: I,
+    administrators: A,
     stop: watch::Receiver<bool>,
 ) -> Result<Drained, Ended>
 where

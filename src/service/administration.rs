@@ -70,7 +70,7 @@ pub struct Which {
 /// A proposal as somebody sees it who looks at the desk.
 #[derive(Clone, Debug)]
 pub struct OnDesk {
-    /// Its id.
+    /// Its identity, by which calls name it.
     pub id: Digest,
     /// As it is kept.
     pub kept: Kept,
@@ -83,7 +83,7 @@ pub struct OnDesk {
 /// What is true of a proposal now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeskState {
-    /// It waits.
+    /// It waits for signatures, or to be carried out.
     Open,
     /// It was carried out.
     Committed,
@@ -100,7 +100,7 @@ pub enum DeskState {
 pub struct Standing {
     /// Of the charter in force.
     pub charter: u64,
-    /// The newest.
+    /// The newest checkpoint, as a signed note.
     pub checkpoint: Bytes,
     /// Of the disk.
     pub left: Left,
@@ -260,7 +260,7 @@ impl Service {
             let Some(kept) = self.kept(lying.id).await? else { continue };
             let facets = kept.facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
             bytes += kept.envelope.len() + facets;
-            let mut of = on_desk(&directory.directory, now, (lying.id, kept));
+            let mut of = on_desk(&directory.directory, now, lying.id, kept);
             if !with_facets {
                 of.kept.facets.clear();
             }
@@ -324,7 +324,8 @@ impl Service {
     pub async fn approve(
         &self,
         permit: &Permit<to::Approve>,
-        (id, mut signatures): (Digest, Vec<Signature>),
+        id: Digest,
+        mut signatures: Vec<Signature>,
     ) -> Result<OnDesk, Failure> {
         signatures.sort_by_key(|signature| signature.key_id);
         let (by, call) = (permit.peer().clone(), permit.call().about(id));
@@ -399,7 +400,7 @@ impl Service {
             Err(why) => self.refuse(call, why).await,
             Ok(Proposed::Act(act)) => self.commit_act(call, by, act).await,
             Ok(Proposed::Statement(statement, facets)) => {
-                self.commit_statement(call, by, (*statement, facets)).await
+                self.commit_statement(call, by, *statement, facets).await
             }
         }
     }
@@ -449,7 +450,8 @@ impl Service {
         &self,
         call: Call,
         by: AuthenticPeer,
-        (verified, facets): (Verified, Vec<OpenFacet>),
+        verified: Verified,
+        facets: Vec<OpenFacet>,
     ) -> Result<Committed, Failure> {
         let mut _alone = None;
         if let Statement::Charter(charter) = verified.statement() {
@@ -588,7 +590,8 @@ impl Service {
     pub async fn audit(
         &self,
         permit: &Permit<to::GetAudit>,
-        (start, limit): (u64, u32),
+        start: u64,
+        limit: u32,
     ) -> Result<(Vec<Bytes>, Bytes), Failure> {
         self.asked(permit.call()).await?;
         let state = self.state();
@@ -647,7 +650,7 @@ impl Service {
 
     async fn on_the_desk(&self, id: Digest) -> Result<OnDesk, Failure> {
         let kept = self.kept(id).await?.ok_or(Refusal::UnknownProposal(id))?;
-        Ok(on_desk(&self.state().directory, self.now(), (id, kept)))
+        Ok(on_desk(&self.state().directory, self.now(), id, kept))
     }
 }
 
@@ -694,7 +697,7 @@ fn standing(directory: &Directory, envelope: &[u8]) -> Result<Bytes, Refusal> {
 }
 
 /// Its signatures were verified when they came.
-fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDesk {
+fn on_desk(directory: &Directory, now: u64, id: Digest, kept: Kept) -> OnDesk {
     let mut kept = match standing(directory, &kept.envelope) {
         Ok(envelope) if kept.end.is_none() => Kept { envelope, ..kept },
         Ok(_) | Err(_) => kept,

@@ -14,7 +14,7 @@ use super::mark::{NotAsShown, Unfit};
 /// Why a service does not start. Each says what mends it.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotStart {
-    /// The store.
+    /// The store cannot be used.
     #[error(transparent)]
     Store(StoreError),
     /// The store holds what was not written, or does not hold what was.
@@ -29,7 +29,7 @@ pub enum CannotStart {
          --out FILE, then a second one liaison sign FILE; give it with --approved FILE"
     )]
     NotApproved {
-        /// How many.
+        /// How many operators must sign.
         needed: u32,
     },
     /// The approval is not one.
@@ -44,9 +44,9 @@ pub enum CannotStart {
          --dry-run shows each with its epoch"
     )]
     NotInApproval {
-        /// Whose.
+        /// Whose mailbox it is.
         contact: ContactId,
-        /// In which.
+        /// The epoch that it would begin.
         epoch: u64,
     },
     /// The charter is not admissible as entry 0.
@@ -61,7 +61,7 @@ pub enum CannotStart {
     Key {
         /// What it is for.
         of: OwnKey,
-        /// Its id.
+        /// Which key, by its id.
         id: KeyId,
     },
     /// Something that it cannot begin without.
@@ -125,7 +125,7 @@ pub enum CannotStart {
     NotAnew {
         /// Whose it is.
         contact: ContactId,
-        /// Why not.
+        /// What went wrong, in words.
         why: String,
     },
     /// The log is behind, or beside, what this service has shown.

@@ -37,7 +37,7 @@ pub async fn put_charter(
 ) -> Result<u64, CannotStart> {
     let read = start::read(store.as_ref(), None, &settings).await?;
     let mark = start::not_behind(store.as_ref(), &settings, &read).await?;
-    let service = start::begin(store, blobs, keys, settings, (read, mark)).await?;
+    let service = start::begin(store, blobs, keys, settings, read, mark).await?;
     let whoever = service.peer(None, Network::of(Ipv4Addr::LOCALHOST.into()));
     let publication = Publication { statement, facets: Vec::new() };
     let leaf = match service.publish_one(&whoever, publication).await {

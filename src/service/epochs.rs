@@ -32,9 +32,9 @@ use super::{Failure, Service, mark};
 /// Which mailboxes begin anew, beside those that must.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
-    /// These.
+    /// Those of these contacts.
     pub named: Vec<ContactId>,
-    /// Every one.
+    /// Every mailbox there is.
     pub all: bool,
     /// The operators' approval of it: a Dsse.
     pub approved: Option<Bytes>,
@@ -43,7 +43,7 @@ pub struct Which {
 /// What would begin anew.
 #[derive(Debug)]
 pub struct Survey {
-    /// By contact.
+    /// Each that would, by contact.
     pub mailboxes: Vec<Anew>,
     /// Whether enough have signed that.
     pub approval: Result<(), CannotStart>,
@@ -54,7 +54,7 @@ pub struct Survey {
 pub struct Anew {
     /// Whose it is.
     pub contact: ContactId,
-    /// Why.
+    /// Why it does not go on.
     pub why: Why,
     /// Where it stands in the store.
     pub stored: Option<Mailbox>,
@@ -112,9 +112,9 @@ pub async fn survey(
     };
     let shown = start::shown(settings, &seen.read)?.mark.unwrap_or_default();
     let directory = &seen.read.directory;
-    let mailboxes = anew(seen.store.as_ref(), directory, (&shown, which)).await?;
+    let mailboxes = anew(seen.store.as_ref(), directory, &shown, which).await?;
     of_mailboxes(unfit, &mailboxes)?;
-    let approval = approval(directory, (which, &mailboxes), settings.ambient.now()).map(drop);
+    let approval = approval(directory, which, &mailboxes, settings.ambient.now()).map(drop);
     Ok(Survey { mailboxes, approval })
 }
 
@@ -132,7 +132,8 @@ fn of_mailboxes(unfit: Option<CannotStart>, mailboxes: &[Anew]) -> Result<(), Ca
 /// so no approval is used twice.
 fn approval(
     directory: &Directory,
-    (which, mailboxes): (&Which, &[Anew]),
+    which: &Which,
+    mailboxes: &[Anew],
     now: u64,
 ) -> Result<Option<Approved>, CannotStart> {
     let needed = proposal::needed(directory);
@@ -180,15 +181,15 @@ pub async fn begin_anew(
 ) -> Result<Vec<Anew>, CannotStart> {
     let read = start::read(store.as_ref(), Some(&keys), &settings).await?;
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
-    let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
-    let approved = approval(&read.directory, (which, &all), settings.ambient.now())?;
+    let all = anew(store.as_ref(), &read.directory, &mark, which).await?;
+    let approved = approval(&read.directory, which, &all, settings.ambient.now())?;
     of_mailboxes(start::not_behind(store.as_ref(), &settings, &read).await.err(), &all)?;
     // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
     mark.end = store.end();
     let mut others = mark::mailboxes(store.as_ref()).await?;
     others.retain(|contact, _| all.iter().all(|anew| anew.contact != *contact));
     mark.mailboxes.extend(others);
-    let service = start::begin(store, blobs, keys, settings, (read, mark)).await?;
+    let service = start::begin(store, blobs, keys, settings, read, mark).await?;
     for mailbox in &all {
         if let Err(why) = service.deliver_anew(mailbox, approved.as_ref()).await {
             let why = match why {
@@ -245,7 +246,8 @@ const AT_ONCE: u32 = 16;
 async fn anew(
     store: &dyn Store,
     directory: &Directory,
-    (shown, which): (&Mark, &Which),
+    shown: &Mark,
+    which: &Which,
 ) -> Result<Vec<Anew>, CannotStart> {
     let stored = mark::mailboxes(store).await?;
     let contacts: BTreeSet<&ContactId> = stored.keys().chain(shown.mailboxes.keys()).collect();
@@ -259,7 +261,7 @@ async fn anew(
             Some(shown) => mark::is_missing(store, contact, stored, shown).await?.is_some(),
             None => false,
         };
-        let found = Found::in_store(store, directory, (contact, stored), behind).await?;
+        let found = Found::in_store(store, directory, contact, stored, behind).await?;
         let why = if found.beyond {
             Why::Unfinished
         } else if behind {
@@ -271,7 +273,7 @@ async fn anew(
         } else {
             continue;
         };
-        all.push(found.anew(contact.clone(), why, (stored.copied(), shown.copied())));
+        all.push(found.anew(contact.clone(), why, stored.copied(), shown.copied()));
     }
     Ok(all)
 }
@@ -293,7 +295,8 @@ impl Found {
     async fn in_store(
         store: &dyn Store,
         directory: &Directory,
-        (contact, stored): (&ContactId, Option<&Mailbox>),
+        contact: &ContactId,
+        stored: Option<&Mailbox>,
         behind: bool,
     ) -> Result<Self, StoreError> {
         let empty = Mailbox::empty(directory.genesis(), contact);
@@ -303,7 +306,7 @@ impl Found {
             Some(Value::Beginning(begins)) => Some(begins),
             _ => None,
         };
-        let mut at = Some(expire::beginning(directory, contact, (&stored, begins.as_ref())));
+        let mut at = Some(expire::beginning(directory, contact, &stored, begins.as_ref()));
         let mut found = Self { last: at.map_or(0, |at| at.count), ..Self::default() };
         let mut pages = Pages::of(store, &keys::entries(contact));
         while let Some(page) = pages.next().await? {
@@ -319,7 +322,7 @@ impl Found {
                 }
                 at = at.filter(|at| number == at.count + 1).and_then(|at| at.with(&entry));
                 let before = found.again;
-                found.take(store, (number, entry)).await?;
+                found.take(store, number, entry).await?;
                 // What waits to be delivered again has the numbers behind what was.
                 found.last = if waits { found.last + found.again - before } else { number };
             }
@@ -331,7 +334,8 @@ impl Found {
     async fn take(
         &mut self,
         store: &dyn Store,
-        (number, entry): (u64, Entry),
+        number: u64,
+        entry: Entry,
     ) -> Result<(), StoreError> {
         let Entry::Shown(Shown { kind, id, sender, .. }) = entry else {
             self.expired += 1;
@@ -353,7 +357,8 @@ impl Found {
         mut self,
         contact: ContactId,
         why: Why,
-        (stored, shown): (Option<Mailbox>, Option<Mailbox>),
+        stored: Option<Mailbox>,
+        shown: Option<Mailbox>,
     ) -> Anew {
         let epochs = [stored, shown].map(|of| of.map_or(0, |of| of.epoch));
         let newest = epochs.into_iter().max().unwrap_or_default();

@@ -242,7 +242,7 @@ impl HighWater {
         fs::create_dir_all(disk::parent(&self.path))?;
         let fresh = self.path.with_extension("new");
         let file = File::create(&fresh)?;
-        whole::put(self.disk.as_ref(), (file, &fresh), &self.path, &shown.encode())?;
+        whole::put(self.disk.as_ref(), file, &fresh, &self.path, &shown.encode())?;
         *written = Some(shown);
         Ok(())
     }

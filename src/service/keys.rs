@@ -46,7 +46,7 @@ impl HeldKey {
         Self { of, id, key: Some(key), certificate, place }
     }
 
-    /// An authority.
+    /// An authority, which issues the node's certificates.
     #[must_use]
     pub fn authority(certificate: Bytes, place: String) -> Self {
         let (of, id) = (OwnKey::Authority, KeyId::of(&certificate));
@@ -74,7 +74,7 @@ pub trait Keep: Send + Sync {
 pub enum KeyState {
     /// No charter has listed it yet.
     Staged,
-    /// It signs.
+    /// It is the one that signs.
     InForce,
     /// The charter in force lists it, and another signs.
     Overlapping,
@@ -100,7 +100,7 @@ impl KeyState {
 pub struct Listed {
     /// What it is for.
     pub of: OwnKey,
-    /// Its id.
+    /// The id by which a charter lists it.
     pub id: KeyId,
     /// What stands of it.
     pub state: KeyState,
@@ -113,7 +113,7 @@ pub struct Listed {
 pub struct Staged {
     /// What it is for.
     pub of: OwnKey,
-    /// Its id.
+    /// The id by which a charter would list it.
     pub id: KeyId,
     /// As a charter lists a log or relay key, with the proof that it is here; none of an authority.
     pub listed: Option<proto::PublicKey>,
@@ -137,7 +137,7 @@ pub enum NotDone {
     StillListed {
         /// What it is for.
         of: OwnKey,
-        /// Its id.
+        /// Which key, by its id.
         id: KeyId,
     },
     /// The disk, or the randomness.

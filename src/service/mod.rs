@@ -97,7 +97,7 @@ pub enum Failure {
 /// The newest committed head, and the directory there.
 #[derive(Debug)]
 pub struct State {
-    /// The directory.
+    /// The directory as that head has it.
     pub directory: Directory,
     /// Tree size and root hash.
     pub head: View,
@@ -202,7 +202,7 @@ impl Service {
         &self.shared.door
     }
 
-    /// Unix seconds.
+    /// The time, in Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.shared.ambient.now()
@@ -380,8 +380,9 @@ impl Service {
         self.door().asks(permit.peer(), ask)?;
         self.has_room(ask)?;
         let envelope = self.verify(handed_in)?;
-        let body = body_of(&envelope);
-        let accepted = self.execute_with(Submit::new(permit.contact(), envelope), body).await?;
+        let (size, digest, body) = body_of(&envelope);
+        let command = Submit::new(permit.contact(), envelope);
+        let accepted = self.execute_with(command, size, digest, body).await?;
         self.sign_accepted(&accepted)
     }
 
@@ -403,11 +404,10 @@ impl Service {
         if shown.header_digest != acknowledgement.header_digest() {
             return Err(Refusal::UnknownMessage(Which::Number(number)).into());
         }
-        let message = (shown.id, shown.sender);
         let words = self.verify(acknowledged.words)?;
-        let body = body_of(&words);
-        let command = Acknowledge::new(contact, acknowledgement, message, words);
-        let accepted = self.execute_with(command, body).await?;
+        let (size, digest, body) = body_of(&words);
+        let command = Acknowledge::new(contact, acknowledgement, shown.id, shown.sender, words);
+        let accepted = self.execute_with(command, size, digest, body).await?;
         self.sign_accepted(&accepted)
     }
 
@@ -423,7 +423,9 @@ impl Service {
     async fn execute_with<C: Command>(
         &self,
         command: C,
-        (size, digest, body): (u64, Digest, Bytes),
+        size: u64,
+        digest: Digest,
+        body: Bytes,
     ) -> Result<C::Reply, Failure> {
         if size <= limits::INLINE_BODY_BYTES {
             return self.execute(command).await;

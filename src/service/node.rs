@@ -25,7 +25,7 @@ pub struct NodeState {
     pub authority: Option<Digest>,
     /// First second, Unix time.
     pub from: u64,
-    /// Last second.
+    /// Last second, Unix time.
     pub until: u64,
     /// From when on it is renewed by itself.
     pub renews: u64,

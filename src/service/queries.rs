@@ -28,20 +28,20 @@ use super::{Failure, Service, State};
 /// An entry with its inclusion proof against the newest checkpoint.
 #[derive(Debug, Clone)]
 pub struct Proven {
-    /// The entry.
+    /// The entry's bytes, as the log has them.
     pub entry: Bytes,
     /// Where it stands.
     pub leaf: u64,
     /// RFC 9162 2.1.3.
     pub inclusion: Vec<Digest>,
-    /// The checkpoint.
+    /// The checkpoint that it is proven against.
     pub checkpoint: Bytes,
 }
 
 /// A page of charters.
 #[derive(Debug, Clone)]
 pub struct Charters {
-    /// By version.
+    /// In the order of their versions.
     pub charters: Vec<Proven>,
     /// The one checkpoint that they are proven against.
     pub checkpoint: Bytes,
@@ -54,7 +54,7 @@ pub struct Charters {
 /// What a reader wants of the entries of its mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Everything.
+    /// Everything, bodies and letters included.
     Whole,
     /// What the chain needs: neither bodies nor letters.
     Headers,
@@ -63,7 +63,7 @@ pub enum Parts {
 /// One entry of a mailbox, as one seat gets it.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
     /// Why it is there.
     pub kind: EntryKind,
@@ -82,7 +82,7 @@ pub struct Item {
 }
 
 impl Item {
-    const fn of_gone(number: u64, (kind, digest): (EntryKind, Digest)) -> Self {
+    const fn of_gone(number: u64, kind: EntryKind, digest: Digest) -> Self {
         Self {
             number,
             kind,
@@ -101,9 +101,9 @@ impl Item {
 pub struct MailboxPage {
     /// Where the mailbox begins, if that is behind the number asked for: the items go on there.
     pub beginning: Option<Mailbox>,
-    /// In order.
+    /// In the order of their numbers.
     pub items: Vec<Item>,
-    /// Whose mailbox.
+    /// Whose mailbox it is.
     pub contact: ContactId,
     /// Where it stands; read after the items.
     pub mailbox: Mailbox,
@@ -149,7 +149,8 @@ impl Service {
     pub async fn entries(
         &self,
         _: &Permit<to::GetEntries>,
-        (start, limit): (u64, u32),
+        start: u64,
+        limit: u32,
     ) -> Result<(Vec<Bytes>, Bytes), Failure> {
         let state = self.state();
         let range = KeyRange::new(keys::log_entry(start), keys::log_entry(state.head.size));
@@ -339,7 +340,8 @@ impl Service {
     pub async fn collect(
         &self,
         permit: &Permit<to::Collect>,
-        (after, parts): (u64, Parts),
+        after: u64,
+        parts: Parts,
     ) -> Result<MailboxPage, Failure> {
         let (seat, contact) = (permit.seat(), permit.contact());
         let prefix = keys::entries(&contact);
@@ -354,7 +356,7 @@ impl Service {
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = found.and_then(|found| codec::entry(&found.bytes));
             let item = match entry.map_err(|why| self.broken(&why)) {
-                Ok(entry) => self.collected(&contact, (number, entry), (seat, parts)).await,
+                Ok(entry) => self.collected(&contact, number, entry, seat, parts).await,
                 Err(damaged) => Err(damaged),
             };
             let item = match item {
@@ -413,7 +415,7 @@ impl Service {
             Some(Value::Beginning(begins)) => Some(begins),
             _ => None,
         };
-        Ok((mailbox, expire::beginning(directory, contact, (&mailbox, begins.as_ref()))))
+        Ok((mailbox, expire::beginning(directory, contact, &mailbox, begins.as_ref())))
     }
 
     /// One entry of the seat's mailbox, whole.
@@ -423,8 +425,7 @@ impl Service {
     pub async fn entry(&self, permit: &Permit<to::GetBody>, number: u64) -> Result<Item, Failure> {
         let contact = permit.contact();
         let entry = Entry::Shown(self.shown(&contact, number).await?);
-        let wanted = (permit.seat(), Parts::Whole);
-        match self.item(&contact, (number, &entry), wanted).await? {
+        match self.item(&contact, number, &entry, permit.seat(), Parts::Whole).await? {
             Ok(item) if item.gone.is_none() => Ok(item),
             Ok(_) => Err(Refusal::MessageExpired(Which::Number(number)).into()),
             Err(Lost::Message | Lost::Body(_)) => Err(Refusal::BodyDamaged.into()),
@@ -451,17 +452,19 @@ impl Service {
     async fn collected(
         &self,
         contact: &ContactId,
-        (number, entry): (u64, Entry),
-        (seat, parts): (&SeatId, Parts),
+        number: u64,
+        entry: Entry,
+        seat: &SeatId,
+        parts: Parts,
     ) -> Result<Item, Failure> {
-        let mut found = self.item(contact, (number, &entry), (seat, parts)).await?;
+        let mut found = self.item(contact, number, &entry, seat, parts).await?;
         if let Err(Lost::Body(_)) = found {
-            found = self.item(contact, (number, &entry), (seat, Parts::Headers)).await?;
+            found = self.item(contact, number, &entry, seat, Parts::Headers).await?;
         }
         match (found, entry.chained(), entry) {
             (Ok(item), _, _) => Ok(item),
-            (Err(_), Some(chained), Entry::Shown(Shown { sender, .. })) => {
-                Ok(Item { lost: Some(sender), ..Item::of_gone(number, chained) })
+            (Err(_), Some((kind, digest)), Entry::Shown(Shown { sender, .. })) => {
+                Ok(Item { lost: Some(sender), ..Item::of_gone(number, kind, digest) })
             }
             (Err(_), _, _) => {
                 let unreadable = format!("what entry {number} of {contact} carries");
@@ -473,20 +476,22 @@ impl Service {
     async fn item(
         &self,
         contact: &ContactId,
-        (number, entry): (u64, &Entry),
-        wanted: (&SeatId, Parts),
+        number: u64,
+        entry: &Entry,
+        seat: &SeatId,
+        parts: Parts,
     ) -> Result<Result<Item, Lost>, Failure> {
         let shown = match entry {
             Entry::Shown(shown) => shown,
-            Entry::Gone(gone) => return Ok(Ok(Item::of_gone(number, (gone.kind, gone.digest)))),
+            Entry::Gone(gone) => return Ok(Ok(Item::of_gone(number, gone.kind, gone.digest))),
         };
-        let lost = match self.shows((number, shown), wanted).await? {
+        let lost = match self.shows(number, shown, seat, parts).await? {
             Ok(item) => return Ok(Ok(item)),
             Err(lost) => lost,
         };
         // It may have expired since the entry was read.
         if let Some(Entry::Gone(gone)) = self.mailbox_entry(contact, number).await? {
-            return Ok(Ok(Item::of_gone(number, (gone.kind, gone.digest))));
+            return Ok(Ok(Item::of_gone(number, gone.kind, gone.digest)));
         }
         let why = match &lost {
             Lost::Message => "all of it",
@@ -499,8 +504,10 @@ impl Service {
     /// The message that an entry shows, and the rest of it, if they are there.
     async fn shows(
         &self,
-        (number, shown): (u64, &Shown),
-        (seat, parts): (&SeatId, Parts),
+        number: u64,
+        shown: &Shown,
+        seat: &SeatId,
+        parts: Parts,
     ) -> Result<Result<Item, Lost>, Failure> {
         let key = Key::Message(shown.id, shown.sender.clone());
         let message = match self.value(&key).await {
@@ -649,13 +656,13 @@ mod tests {
         let damaged = Some(Refusal::StoreDamaged.into());
         assert_eq!(service.proven(0, 1, &checkpoint).await.err(), damaged);
         let permit = service.permit_here(alice()).await.unwrap();
-        assert_eq!(service.entries(&permit, (0, 10)).await.err(), damaged);
+        assert_eq!(service.entries(&permit, 0, 10).await.err(), damaged);
         assert_eq!(service.charter_entry().await.err(), damaged);
         let counts = service.telemetry().counts();
         assert!(counts.contains(&("entry_altered", 3)), "{counts:?}");
         put(whole.clone()).await;
         assert!(service.proven(0, 1, &checkpoint).await.unwrap().is_some(), "it is put right");
-        assert_eq!(service.entries(&permit, (0, 10)).await.unwrap().0, [whole]);
+        assert_eq!(service.entries(&permit, 0, 10).await.unwrap().0, [whole]);
         assert!(service.charter_entry().await.is_ok());
     }
 }

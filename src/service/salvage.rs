@@ -60,7 +60,8 @@ pub async fn salvage(
     from: &Place,
     to: Option<&Place>,
     blobs: Option<&dyn Blobs>,
-    (name, high_water): (&DirectoryName, &Path),
+    name: &DirectoryName,
+    high_water: &Path,
     told: impl FnMut(u64),
 ) -> Result<Salvaged, StoreError> {
     let (mut values, missing) = salvage::read(from).await?;
@@ -97,8 +98,8 @@ pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -
         found.push("liaisond salvage --dry-run lists what is missing".to_owned());
         return StoreError::Damaged(Damage::of(found));
     }
-    let of = (&settings.name, settings.high_water.as_path());
-    if let Ok(salvaged) = salvage(place, None, None, of, |_| ()).await {
+    let (name, high_water) = (&settings.name, &settings.high_water);
+    if let Ok(salvaged) = salvage(place, None, None, name, high_water, |_| ()).await {
         let faults = salvaged.report.faults.iter().filter(|fault| fault.what != What::Values);
         let gone: Vec<_> = faults.map(ToString::to_string).collect();
         found.push(match gone.len() {
@@ -292,7 +293,7 @@ fn due(values: &mut Values, directory: &Directory) {
         let (key, step) = match next {
             Some((at, step)) => (Key::Due(at, of.0, of.1), Value::Due(step)),
             None => {
-                expire::next(directory, header.addressing(), (message.body == Body::Gone, is_told))
+                expire::next(directory, header.addressing(), message.body == Body::Gone, is_told)
             }
         };
         let answers = Key::Answers(header.digest());
@@ -322,7 +323,7 @@ fn outcomes(values: &mut Values) {
         else {
             continue;
         };
-        let Some(beside) = shown.beside(&contact, (mailbox.epoch, number)) else { continue };
+        let Some(beside) = shown.beside(&contact, mailbox.epoch, number) else { continue };
         let key = Key::Outcome(shown.id, shown.sender);
         let stored = match value(values, &key) {
             Some(Value::Outcome(outcome)) => outcome,

@@ -81,7 +81,7 @@ impl What {
         Self::Shown,
     ];
 
-    /// In words.
+    /// What is looked at, in words.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -223,7 +223,8 @@ pub async fn scrub(
 /// The store cannot be asked.
 pub async fn goes_as_far(
     store: &dyn Store,
-    (name, high_water): (&DirectoryName, &Path),
+    name: &DirectoryName,
+    high_water: &Path,
     report: &mut Report,
 ) -> Result<(), StoreError> {
     report.looked(What::Shown);
@@ -469,7 +470,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
                     let why = format!("the chain of {contact} is not that of its entries");
                     self.report.wrong(What::Mailboxes, why);
                 }
-                self.shows(&contact, (mailbox.epoch, number), entry.as_ref()).await?;
+                self.shows(&contact, mailbox.epoch, number, entry.as_ref()).await?;
             }
         }
         self.are_missing(&contact, next..last + 1, &mut at);
@@ -496,7 +497,8 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
     async fn shows(
         &mut self,
         contact: &ContactId,
-        (epoch, number): (u64, u64),
+        epoch: u64,
+        number: u64,
         entry: Option<&Entry>,
     ) -> Result<(), StoreError> {
         let place = Some((contact.clone(), number));
@@ -506,7 +508,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
         };
         let Entry::Shown(shown) = entry else { return Ok(()) };
         let of = Some((shown.id, shown.sender.clone()));
-        if let Some(beside) = shown.beside(contact, (epoch, number)) {
+        if let Some(beside) = shown.beside(contact, epoch, number) {
             let outcome = self.scan.value(&Key::Outcome(shown.id, shown.sender.clone())).await?;
             let is_in = |outcome: &Outcome| outcome.beside.contains(&beside);
             if !matches!(&outcome, Some(Value::Outcome(outcome)) if is_in(outcome)) {

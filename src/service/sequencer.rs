@@ -225,7 +225,7 @@ impl Sequencer {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
             let (now, clock) = self.clock.shows();
             while let Some(mut job) = waiting.pop_front() {
-                if !round.take(&mut job, (before.head, now, clock), (&log, &self.telemetry)) {
+                if !round.take(&mut job, before.head, now, clock, &log, &self.telemetry) {
                     waiting.push_front(job);
                     break;
                 }
@@ -398,8 +398,11 @@ impl Round<'_> {
     fn take(
         &mut self,
         job: &mut Box<dyn Queued>,
-        (head, now, clock): (View, u64, Clock),
-        (log, telemetry): (&Tree, &Telemetry),
+        head: View,
+        now: u64,
+        clock: Clock,
+        log: &Tree,
+        telemetry: &Telemetry,
     ) -> bool {
         let (named, directory, grants) = (job.keys(), &*self.directory, self.grants);
         if named.iter().any(|key| self.damaged.contains(&keys::of(key))) {

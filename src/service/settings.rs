@@ -11,7 +11,7 @@ use super::room::Storage;
 
 /// What a service is started with.
 pub struct Settings {
-    /// The directory.
+    /// The name of the directory that it serves.
     pub name: DirectoryName,
     /// Where the newest checkpoint is kept, outside the data directory.
     pub high_water: PathBuf,

@@ -144,7 +144,7 @@ impl AsShown {
         keys: Keys,
         settings: Settings,
     ) -> Result<Service, CannotStart> {
-        let service = begin(store, blobs, keys, settings, (self.read, self.mark)).await?;
+        let service = begin(store, blobs, keys, settings, self.read, self.mark).await?;
         let Shared { store, blobs, jobs, lists_bodies, .. } = service.shared.as_ref();
         if *lists_bodies {
             remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
@@ -160,7 +160,8 @@ pub(super) async fn begin(
     blobs: Arc<dyn Blobs>,
     keys: Keys,
     settings: Settings,
-    (read, mark): (Read, Mark),
+    read: Read,
+    mark: Mark,
 ) -> Result<Service, CannotStart> {
     let Read { directory, head, log } = read;
     let (size, root) = (head.frontier.size(), head.frontier.root());

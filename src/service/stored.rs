@@ -24,8 +24,8 @@ pub(super) async fn read_directory(
     let charter = found.value(keys::CHARTER).ok_or_else(|| missing("the charter"))?;
     let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
     let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
-    let head = (head.frontier.size(), head.clock);
-    let empty = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
+    let (size, clock) = (head.frontier.size(), head.clock);
+    let empty = Directory::at(name.clone(), genesis, size, clock, parts::charter(charter)?);
     let mut packing = Packing::of(empty);
     for prefix in parts::PREFIXES {
         let mut pages = Pages::of(store, prefix);

@@ -20,7 +20,7 @@ use crate::domain::refusal::Fault;
 use super::door::{Busy, Full};
 use super::{Left, NotRenewed};
 
-/// What happened.
+/// What whoever runs the service is told.
 #[derive(Debug, thiserror::Error)]
 pub enum Event<'a> {
     /// The system gave no connection.
@@ -112,7 +112,7 @@ pub enum Event<'a> {
     Scrubbed {
         /// In the store.
         values: u64,
-        /// In files.
+        /// Bodies that lie in files.
         bodies: u64,
         /// By their entries.
         mailboxes: u64,

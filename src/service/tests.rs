@@ -174,7 +174,7 @@ pub(super) async fn publishes(
     service.publish(&permit, publications).await
 }
 
-/// An admission.
+/// The statement that admits a member.
 pub(super) fn admits(service: &Service, member: &str) -> Vec<Publication> {
     admits_as(service, member, member)
 }
@@ -400,8 +400,8 @@ async fn a_large_body_that_the_rules_refuse_is_not_written() {
     let service = keeping(&home, door::Limits::without_rates(), Arc::clone(&blobs) as _).await;
     let body = Bytes::from(vec![7; 100_000]);
     let carried = |refused| {
-        let body = (100_000, Digest::of(&body), body.clone());
-        service.execute_with(Late(AtomicBool::new(refused)), body)
+        let late = Late(AtomicBool::new(refused));
+        service.execute_with(late, 100_000, Digest::of(&body), body.clone())
     };
     assert_eq!(carried(true).await, Err(Refusal::ClockInDoubt.into()));
     assert_eq!(blobs.1.load(Ordering::SeqCst), 0);
@@ -417,12 +417,11 @@ async fn a_body_that_was_put_and_is_refused_in_its_turn_leaves_no_file() {
     let service = keeping(&home, door::Limits::without_rates(), Arc::new(blobs.clone())).await;
     let body = Bytes::from(vec![7; 100_000]);
     let digest = Digest::of(&body);
-    let late =
-        || service.execute_with(Late(AtomicBool::new(false)), (100_000, digest, body.clone()));
+    let late = || service.execute_with(Late(AtomicBool::new(false)), 100_000, digest, body.clone());
     assert!(matches!(late().await, Err(Failure::Refused(_))));
     assert_eq!(blobs.list().await.unwrap(), []);
     // Nor does one that is taken, and names it no more.
-    service.execute_with(look("fr", "fr"), (100_000, digest, body.clone())).await.unwrap();
+    service.execute_with(look("fr", "fr"), 100_000, digest, body.clone()).await.unwrap();
     assert_eq!(blobs.list().await.unwrap(), []);
     let puts = vec![(Key::Blob(digest), Value::Blob(1))];
     service.execute(Script { puts, ..look("fr", "fr") }).await.unwrap();

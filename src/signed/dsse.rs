@@ -100,7 +100,7 @@ pub enum InvalidDsse {
     TooLarge {
         /// The most that is read.
         limit: usize,
-        /// What came.
+        /// How many bytes came.
         found: usize,
     },
     /// The envelope has other encodings.

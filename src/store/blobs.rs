@@ -133,7 +133,7 @@ impl Directory {
         let parent = target.parent().unwrap_or(&self.path);
         disk::create_dir(self.disk.as_ref(), parent)?;
         let written = File::create_new(&unfinished)
-            .and_then(|file| whole::put(self.disk.as_ref(), (file, &unfinished), &target, bytes));
+            .and_then(|file| whole::put(self.disk.as_ref(), file, &unfinished, &target, bytes));
         if written.is_err() {
             // It would take room until the next start, on a disk that may have none.
             drop(fs::remove_file(&unfinished));

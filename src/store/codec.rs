@@ -61,7 +61,7 @@ struct StoredHead {
 }
 
 impl Head {
-    /// As bytes.
+    /// As it is stored: protobuf.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let frontier = self.frontier.to_bytes().into();

@@ -10,7 +10,7 @@ pub enum Engine {
     /// sled 0.34 with the durability it lacks.
     #[default]
     Sled,
-    /// redb.
+    /// redb, as it comes.
     Redb,
     /// Nothing is kept: for tests.
     Memory,

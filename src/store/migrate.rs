@@ -70,7 +70,7 @@ impl Renewal<'_> {
                 return Err(unreadable(key, &"its mailbox is missing"));
             };
             let entry = codec::entry(&value)?;
-            self.earlier.entry((contact, number), entry, &mailbox).map_err(refused)?;
+            self.earlier.entry(contact, number, entry, &mailbox).map_err(refused)?;
         }
         if let Some((id, sender)) = keys::read_message(key) {
             let Value::Message(message) = codec::decode(&Key::Message(id, sender), &value)? else {
@@ -81,8 +81,8 @@ impl Renewal<'_> {
                 Some(Value::Answers(answers)) => Some(answers),
                 _ => None,
             };
-            let beside = self.earlier.message(&message, (digest, &of), answers).map_err(refused)?;
-            let mut puts: Vec<_> = beside.iter().map(encoded).collect();
+            let beside = self.earlier.message(&message, digest, &of, answers).map_err(refused)?;
+            let mut puts: Vec<_> = beside.iter().map(|(key, value)| encoded(key, value)).collect();
             puts.push((key.to_vec(), value));
             return Ok(puts);
         }
@@ -92,7 +92,7 @@ impl Renewal<'_> {
                 return Err(unreadable(key, &"it is no outcome"));
             };
             let outcome = Value::Outcome(self.earlier.outcome(&of, outcome));
-            return Ok(vec![encoded(&(named, outcome))]);
+            return Ok(vec![encoded(&named, &outcome)]);
         }
         Ok(vec![(key.to_vec(), value)])
     }
@@ -104,7 +104,7 @@ impl Renewal<'_> {
     }
 }
 
-fn encoded((key, value): &(Key, Value)) -> (Vec<u8>, Bytes) {
+fn encoded(key: &Key, value: &Value) -> (Vec<u8>, Bytes) {
     (keys::of(key), codec::encode(value))
 }
 
@@ -271,8 +271,8 @@ async fn copy(
         }
         copied(copy.values);
     }
-    for sum in renewal.earlier.sums() {
-        copy.put(vec![encoded(&sum)]).await?;
+    for (key, value) in renewal.earlier.sums() {
+        copy.put(vec![encoded(&key, &value)]).await?;
     }
     copy.put(vec![(keys::LISTED.to_vec(), Bytes::new())]).await?;
     copied(copy.values);

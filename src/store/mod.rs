@@ -108,7 +108,7 @@ impl Revision {
         Self(number)
     }
 
-    /// The number.
+    /// The number of the revision.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0

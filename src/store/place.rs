@@ -34,7 +34,7 @@ impl Place {
         Self { engine, path: path.into(), disk }
     }
 
-    /// Its directory.
+    /// The directory that holds it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

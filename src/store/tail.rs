@@ -125,7 +125,7 @@ impl Tail {
     fn write(&self, disk: &dyn Disk) -> io::Result<()> {
         let all = [&self.at.to_be_bytes(), &self.bytes[..]].concat();
         let sum = crc32fast::hash(&all).to_be_bytes();
-        write(&self.dir, (ASIDE, ".new"), &[&all[..], &sum].concat(), disk)
+        write(&self.dir, ASIDE, ".new", &[&all[..], &sum].concat(), disk)
     }
 
     fn read(dir: &Path) -> io::Result<Option<Self>> {
@@ -163,7 +163,7 @@ pub(super) fn put_back(dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
 fn write_snapshot(dir: &Path, recovered: &Recovered<'_>, disk: &dyn Disk) -> io::Result<()> {
     let Some((name, bytes)) = recovered.snapshot() else { return Ok(()) };
     disk::sync_path(disk, &dir.join(FILE))?;
-    write(dir, (&name, ".generating"), &bytes, disk)?;
+    write(dir, &name, ".generating", &bytes, disk)?;
     for entry in fs::read_dir(dir)? {
         let other = entry?.file_name();
         if other.to_string_lossy().starts_with("snap.") && other != name.as_str() {
@@ -176,13 +176,14 @@ fn write_snapshot(dir: &Path, recovered: &Recovered<'_>, disk: &dyn Disk) -> io:
 /// Writes a file that has its name only once it is whole and durable.
 fn write(
     dir: &Path,
-    (name, unfinished): (&str, &str),
+    name: &str,
+    unfinished: &str,
     bytes: &[u8],
     disk: &dyn Disk,
 ) -> io::Result<()> {
     let fresh = dir.join(format!("{name}{unfinished}"));
     let written = File::create(&fresh)
-        .and_then(|file| whole::put(disk, (file, &fresh), &dir.join(name), bytes));
+        .and_then(|file| whole::put(disk, file, &fresh, &dir.join(name), bytes));
     if written.is_err() {
         removed(&fresh)?;
     }

@@ -20,7 +20,7 @@ pub struct Stored {
     pub revision: Revision,
     /// Over its key, its revision and its bytes.
     pub digest: Digest,
-    /// The value.
+    /// The value's own bytes.
     pub bytes: Bytes,
 }
 

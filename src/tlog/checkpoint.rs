@@ -153,7 +153,7 @@ impl VerifiedCheckpoint {
         &self.checkpoint
     }
 
-    /// The log.
+    /// The log that it is of.
     #[must_use]
     pub const fn origin(&self) -> &KeyName {
         &self.checkpoint.origin

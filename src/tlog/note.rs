@@ -187,13 +187,13 @@ impl VerifierKey {
         Ok(vkey)
     }
 
-    /// The name.
+    /// The name in its signature lines.
     #[must_use]
     pub const fn name(&self) -> &KeyName {
         &self.name
     }
 
-    /// The key.
+    /// The key that verifies its signatures.
     #[must_use]
     pub const fn key(&self) -> &VerifyingKey {
         &self.key

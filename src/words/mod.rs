@@ -92,19 +92,19 @@ fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', " ")
 }
 
-/// A level.
+/// A level in words.
 #[must_use]
 pub fn level(level: Level) -> String {
     word(level.as_str_name(), "LEVEL_")
 }
 
-/// An urgency.
+/// An urgency in words, or the number of a later one.
 #[must_use]
 pub fn urgency(urgency: OrLater<Urgency>) -> String {
     or_later(urgency, |known| word(known.as_str_name(), "URGENCY_"))
 }
 
-/// A class.
+/// A class in words, or the number of a later one.
 #[must_use]
 pub fn class(class: OrLater<Class>) -> String {
     or_later(class, |known| word(known.as_str_name(), "CLASS_"))
@@ -306,7 +306,7 @@ fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
     }
 }
 
-/// A kind.
+/// What kind of report it is, in words.
 #[must_use]
 pub fn kind(kind: Kind) -> String {
     word(kind.as_str_name(), "KIND_")
@@ -361,7 +361,7 @@ const fn known_outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// A day.
+/// A day like 2026-11-22.
 #[must_use]
 pub fn day(unix: u64) -> String {
     when(unix).chars().take(10).collect()

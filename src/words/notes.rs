@@ -270,7 +270,7 @@ pub fn whom(by: &By) -> String {
     by.colleague.as_ref().map_or_else(|| YOU.to_owned(), ToString::to_string)
 }
 
-/// Who reads.
+/// The word for whoever reads.
 pub const YOU: &str = "you";
 
 /// What a contact says of itself was to hold until then.

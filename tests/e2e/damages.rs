@@ -545,8 +545,9 @@ async fn saved(open: &Open, all: &Everything) -> u64 {
     let to = tempfile::tempdir().unwrap();
     let to = Place::new(Engine::Redb, to.path().join("store"));
     let settings = open.settings();
-    let of = (&settings.name, settings.high_water.as_path());
-    let salvaged = salvage(&open.place(), Some(&to), None, of, |_| ()).await.unwrap();
+    let (name, high_water) = (&settings.name, &settings.high_water);
+    let salvaged = salvage(&open.place(), Some(&to), None, name, high_water, |_| ()).await;
+    let salvaged = salvaged.unwrap();
     let store = to.open(NAME).await.unwrap();
     let found = everything_in(store.as_ref()).await.unwrap();
     let kept = |prefix: &[u8], from: &Everything| {

@@ -253,8 +253,8 @@ pub(crate) async fn salvaged(open: &Open, to: &Place) -> Salvaged {
 async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
     let (blobs, settings) = (open.blobs(), open.settings());
     let blobs = Some(blobs.as_ref() as &dyn Blobs);
-    let of = (&settings.name, settings.high_water.as_path());
-    salvage(&open.place(), Some(to), blobs, of, |_| ()).await
+    let (name, high_water) = (&settings.name, &settings.high_water);
+    salvage(&open.place(), Some(to), blobs, name, high_water, |_| ()).await
 }
 
 /// The salvaged store takes the place of the damaged one,
@@ -551,7 +551,7 @@ async fn a_scrub_knows_how_far_members_were_shown() {
     let says = async |open: &Open| {
         let store = open.place().open(NAME).await.unwrap();
         let (mut report, of) = (Report::default(), (&settings.name, open.high_water()));
-        goes_as_far(store.as_ref(), (of.0, &of.1), &mut report).await.unwrap();
+        goes_as_far(store.as_ref(), of.0, &of.1, &mut report).await.unwrap();
         report.faults.into_iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("; ")
     };
     assert_eq!(says(&open).await, "");

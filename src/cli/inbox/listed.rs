@@ -10,7 +10,7 @@ use crate::words;
 
 use super::super::layout;
 
-/// The table.
+/// Messages, and behind them what is not believed, a line each.
 pub(super) fn table(
     rows: &[Listed],
     unverified: &[Unverified],

@@ -35,7 +35,7 @@ impl<'a> Screen<'a> {
 }
 
 impl Screen<'_> {
-    /// For people.
+    /// As people read it.
     pub(super) fn text(&self) -> String {
         let (of, content) = (self.shown.opened.header.addressing(), &*self.content);
         let mut text = format!("{}\n", words::tlp(content.tlp()));
@@ -136,7 +136,7 @@ impl Screen<'_> {
         }
     }
 
-    /// For programs.
+    /// As programs read it.
     pub(super) fn object(&self, saved: &[PathBuf]) -> Value {
         let (of, content) = (self.shown.opened.header.addressing(), &*self.content);
         let to = of.recipients.iter().map(|recipient| {

@@ -18,9 +18,9 @@ pub struct Changes {
     pub registrars: People,
     /// How many registrars decide.
     pub threshold: Option<u32>,
-    /// Operators.
+    /// Operators to add, or to list with other keys.
     pub operators: People,
-    /// Auditors.
+    /// Auditors to add, or to list with other keys.
     pub auditors: People,
     /// Witnesses to add, or to list with another key.
     pub witnesses: Vec<VerifierKey>,
@@ -68,19 +68,19 @@ pub enum InvalidChange {
     /// Somebody or something to remove is not there.
     #[error("the charter in force has no {what} {name}")]
     NotThere {
-        /// What.
+        /// What it would be, in words.
         what: &'static str,
-        /// Its name.
+        /// The name that was given.
         name: String,
     },
     /// A number that cannot be met.
     #[error("{what} must be {least} to {most}: found {found}")]
     Number {
-        /// The flag.
+        /// The flag that sets it.
         what: &'static str,
-        /// The least.
+        /// The least that it may be.
         least: usize,
-        /// The most.
+        /// The most that it may be.
         most: usize,
         /// What would come of it.
         found: u32,
@@ -91,11 +91,11 @@ pub enum InvalidChange {
          {what} {}", (*.kept as usize).clamp(*.least, *.most)
     )]
     Kept {
-        /// The flag.
+        /// The flag that sets it.
         what: &'static str,
-        /// The least.
+        /// The least that it may be.
         least: usize,
-        /// The most.
+        /// The most that it may be.
         most: usize,
         /// What it is.
         kept: u32,
@@ -116,7 +116,7 @@ pub enum InvalidChange {
     /// More than one begins with the digits given.
     #[error("more than one {what} of the charter in force begins with {name}: give more digits")]
     Ambiguous {
-        /// What.
+        /// What they are, in words.
         what: &'static str,
         /// What was given.
         name: String,
@@ -126,7 +126,7 @@ pub enum InvalidChange {
         "a charter needs a {what}, and none would be left: add the one that the service has staged"
     )]
     NoneLeft {
-        /// What.
+        /// What is needed, in words.
         what: &'static str,
     },
     /// It would say the same again.
@@ -199,11 +199,11 @@ pub fn amended(
         return Err(InvalidChange::Nobody);
     }
     let given = changes.threshold.is_some();
-    number("--threshold", (1, next.registrars.len()), next.threshold, given)?;
+    number("--threshold", 1, next.registrars.len(), next.threshold, given)?;
     next.quorum = quorum(changes, before, next.witnesses.len());
     let most = next.witnesses.len();
     let least = if most == 0 { 0 } else { most / 2 + 1 };
-    number("--quorum", (least, most), next.quorum, changes.quorum.is_some())?;
+    number("--quorum", least, most, next.quorum, changes.quorum.is_some())?;
     next.rules = changes.rules.unwrap_or(before.rules);
     let (in_force, found) = (before.rules, next.rules);
     if found != in_force && Some(found) != in_force.checked_add(1) {
@@ -291,7 +291,8 @@ fn remove<T>(
 
 fn number(
     what: &'static str,
-    (least, most): (usize, usize),
+    least: usize,
+    most: usize,
     found: u32,
     given: bool,
 ) -> Result<(), InvalidChange> {

@@ -46,7 +46,7 @@ impl FacetContent {
         }
     }
 
-    /// Its bytes.
+    /// Its bytes in protobuf.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         match self {

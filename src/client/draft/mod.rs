@@ -244,7 +244,7 @@ impl Bundle {
 pub struct Quorum {
     /// Who, in words.
     pub of: String,
-    /// Their keys.
+    /// The keys that count, by their ids.
     pub keys: BTreeMap<KeyId, VerifyingKey>,
     /// How many of them.
     pub needed: u32,

@@ -22,9 +22,9 @@ const MIND: &str = "MIND";
 /// One line: what, and its value. A heading has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What.
+    /// What the line is about.
     pub label: String,
-    /// Its value.
+    /// What it says; empty in a heading.
     pub text: String,
 }
 

@@ -41,7 +41,7 @@ pub struct Outside {
     pub recipients: Vec<Recipient>,
     /// What kind of message it is.
     pub class: Class,
-    /// How urgent.
+    /// How urgent it is to those who get it.
     pub urgency: Urgency,
     /// The mark of a drill, which is its thread's.
     pub drill: Option<Drill>,
@@ -146,9 +146,9 @@ impl Outside {
 /// A composed message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sealed {
-    /// Its id.
+    /// The id that it was given.
     pub id: MessageId,
-    /// Its thread.
+    /// Its thread: the id of its first message.
     pub thread: MessageId,
     /// SHA-256 of the header payload: what receipts and chains name.
     pub header_digest: Digest,

@@ -26,7 +26,7 @@ pub enum InvalidContent {
     /// A field that must be there is not, or holds what it cannot hold.
     #[error("{field}: expected {expected}")]
     Field {
-        /// Which.
+        /// The field, by its name in the `.proto` file.
         field: &'static str,
         /// What would be right.
         expected: &'static str,
@@ -43,7 +43,7 @@ pub enum InvalidContent {
     /// Content of another class than the addressing says.
     #[error("the content is that of a {found}, and the class is {class:?}")]
     OtherClass {
-        /// The class.
+        /// The class that the addressing says.
         class: Class,
         /// What the content is.
         found: &'static str,
@@ -67,7 +67,7 @@ pub enum Inside {
 }
 
 impl Inside {
-    /// In words.
+    /// What it is, in words.
     const fn name(&self) -> &'static str {
         match self {
             Self::Content(_) => "notification",
@@ -77,7 +77,7 @@ impl Inside {
         }
     }
 
-    /// Its bytes.
+    /// Its bytes in protobuf.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {

@@ -37,11 +37,11 @@ pub type RootAt<'a> = &'a (dyn Fn(u64) -> Option<Digest> + Sync);
 /// Who reads, and what it knows.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
-    /// The replica.
+    /// The directory of the reader's replica.
     pub directory: &'a Directory,
-    /// Its log.
+    /// The roots of its log, by size.
     pub root_at: RootAt<'a>,
-    /// The seat.
+    /// The seat that reads.
     pub seat: &'a SeatId,
     /// Its keys, the retired ones that it still has included.
     pub keys: &'a [OpeningKey],
@@ -142,7 +142,7 @@ pub enum NotOpened {
          {floor}: its view is backdated"
     )]
     Backdated {
-        /// The key.
+        /// The key that signed.
         key: KeyId,
         /// The entry that ended it.
         ended: u64,
@@ -167,7 +167,7 @@ pub enum NotOpened {
         if *owed { "the relay left it out" } else { "it is newer; a colleague may read the message" }
     )]
     NoLetter {
-        /// The seat.
+        /// The seat that would read.
         seat: SeatId,
         /// Whether its seal key stood in the sender's view: then there is one.
         owed: bool,

@@ -27,13 +27,13 @@ pub enum Clash {
 /// Two receipts of which one is not true; one alone, if it does not follow from the mailbox's beginning.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Contradiction {
-    /// Whose mailbox.
+    /// Whose mailbox it is.
     pub contact: ContactId,
     /// In which epoch.
     pub epoch: u64,
     /// At which number.
     pub number: u64,
-    /// How.
+    /// How they contradict each other.
     pub clash: Clash,
     /// The messages whose receipts show it.
     pub messages: Vec<MessageId>,
@@ -59,11 +59,11 @@ impl Places {
     /// Takes what a receipt of a message says.
     pub fn take(&mut self, id: MessageId, receipt: &VerifiedAccepted) {
         for place in receipt.places() {
-            self.add(place, (id, receipt.header_digest()));
+            self.add(place, id, receipt.header_digest());
         }
     }
 
-    fn add(&mut self, place: &Place, (id, header): (MessageId, Digest)) {
+    fn add(&mut self, place: &Place, id: MessageId, header: Digest) {
         let Place { contact, mailbox: Mailbox { epoch, count, chain } } = place.clone();
         let told = self.told.entry((contact, epoch)).or_default();
         let (at, said) = (told.entry(count).or_default(), Said { id, header, chain });
@@ -110,7 +110,7 @@ impl Places {
                     None => None,
                 };
                 let Some((other, chain)) = before else { continue };
-                if !follows((*epoch, *number, chain), &said) {
+                if !follows(*epoch, *number, chain, &said) {
                     let messages = other.into_iter().chain([said.id]).collect();
                     all.push(clash(*number, Clash::NotFollowing, messages));
                 }
@@ -121,7 +121,7 @@ impl Places {
 }
 
 /// Whether an entry of a message can come after a chain value: addressed, or released by the ladder.
-fn follows((epoch, number, chain): (u64, u64, Digest), said: &Said) -> bool {
+fn follows(epoch: u64, number: u64, chain: Digest, said: &Said) -> bool {
     let before = Mailbox { epoch, count: number - 1, chain };
     let kinds = [EntryKind::Addressed, EntryKind::Released];
     kinds.iter().any(|kind| before.append(*kind, said.header).chain == said.chain)
@@ -168,7 +168,7 @@ mod tests {
 
         fn says(&mut self, at: Mailbox, byte: u8) {
             let place = Place { contact: contact(), mailbox: at };
-            self.places.add(&place, (id(byte), header(byte)));
+            self.places.add(&place, id(byte), header(byte));
         }
 
         fn found(&self) -> Vec<(u64, u64, Clash, Vec<MessageId>, bool)> {

@@ -32,7 +32,7 @@ use super::open::{RootAt, stands_still};
 /// A place in a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Whose mailbox.
+    /// Whose mailbox it is.
     pub contact: ContactId,
     /// Its state with this entry: epoch, number and chain.
     pub mailbox: Mailbox,
@@ -73,7 +73,7 @@ pub enum ReceiptError {
     Refused {
         /// What it is.
         what: &'static str,
-        /// Why not.
+        /// Why it is refused.
         why: Refusal,
     },
     /// Signed by something else than a relay key of the charter in force.
@@ -105,7 +105,7 @@ pub enum ReceiptError {
         what: &'static str,
         /// Of the message.
         answered: u64,
-        /// What came.
+        /// The size of the view that came.
         found: u64,
     },
     /// It is about another mailbox.
@@ -123,7 +123,7 @@ pub enum ReceiptError {
     /// The relay shows this seat another log than it signed: evidence.
     #[error("the relay's view is not one of this log: its root at size {size} is another")]
     ForeignView {
-        /// The size.
+        /// The size that the view names.
         size: u64,
         /// The signed bytes.
         evidence: Bytes,
@@ -136,7 +136,7 @@ pub enum ReceiptError {
     Backdated {
         /// What it is.
         what: &'static str,
-        /// The key.
+        /// The key that signed.
         key: KeyId,
         /// The entry that ended it.
         ended: u64,
@@ -195,7 +195,7 @@ impl VerifiedAccepted {
         &self.envelope
     }
 
-    /// Which message.
+    /// The message that it is about, by its header's digest.
     #[must_use]
     pub const fn header_digest(&self) -> Digest {
         self.header_digest
@@ -258,7 +258,7 @@ impl VerifiedHead {
 /// The message that a receipt must be about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// Its header.
+    /// The digest of its header.
     pub digest: Digest,
     /// Its recipients, of every step.
     pub contacts: Vec<ContactId>,
@@ -285,14 +285,14 @@ pub fn verify_accepted(
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::Accepted::decode(payload).ok()?.view
     })?;
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
     let read: proto::Accepted =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
-    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let view = view(directory, root_at, read.view.as_ref(), &envelope, what)?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| refused(Refusal::field("header_digest", why)))?;
     if header_digest != message.digest {
@@ -321,14 +321,14 @@ pub fn verify_head(
 ) -> Result<VerifiedHead, ReceiptError> {
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::MailboxHead::decode(payload).ok()?.view
     })?;
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
     let read: proto::MailboxHead =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
-    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let view = view(directory, root_at, read.view.as_ref(), &envelope, what)?;
     let place =
         Place::read(read.place.as_ref()).map_err(|why| refused(Refusal::field("place", why)))?;
     if place.contact != *contact {
@@ -348,7 +348,7 @@ pub fn verify_acknowledgement(
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first((directory, root_at), (bytes, what), |payload| {
+    sync_first(directory, root_at, bytes, what, |payload| {
         proto::Acknowledgement::decode(payload).ok()?.view
     })?;
     let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
@@ -396,8 +396,10 @@ pub fn not_backdated(
 /// A view larger than this replica comes before all else, for the key that signed may be newer, too:
 /// sync, and if the directory stands still here, update. Not of what a known key has not signed.
 fn sync_first(
-    (directory, root_at): (&Directory, RootAt<'_>),
-    (bytes, what): (&[u8], &'static str),
+    directory: &Directory,
+    root_at: RootAt<'_>,
+    bytes: &[u8],
+    what: &'static str,
     view: impl FnOnce(Bytes) -> Option<proto::View>,
 ) -> Result<(), ReceiptError> {
     let Ok(envelope) = Envelope::parse(bytes, limits::HEADER_BYTES) else { return Ok(()) };
@@ -451,9 +453,11 @@ fn signed_by_relay(
 }
 
 fn view(
-    (directory, root_at): (&Directory, RootAt<'_>),
+    directory: &Directory,
+    root_at: RootAt<'_>,
     view: Option<&proto::View>,
-    (envelope, what): (&Envelope, &'static str),
+    envelope: &Envelope,
+    what: &'static str,
 ) -> Result<View, ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
     let view = View::read(view).map_err(refused)?;
@@ -478,29 +482,29 @@ pub enum ChainError {
     Gap {
         /// The next number.
         expected: u64,
-        /// What came.
+        /// The number that came.
         found: u64,
     },
     /// The mailbox cannot begin where the relay says.
     #[error("the relay says that the mailbox begins after number {number}: {why}")]
     Beginning {
-        /// What came.
+        /// The number behind which it is said to begin.
         number: u64,
-        /// Why not.
+        /// Why it cannot begin there.
         why: NoBeginning,
     },
     /// No kind that an entry could have: 0, or more than a byte.
     #[error("the entry {number} has the kind {kind}, which is none")]
     Kind {
-        /// Its number.
+        /// Its number in the mailbox.
         number: u64,
-        /// What came.
+        /// The kind that came.
         kind: u32,
     },
     /// There is nothing in the entry whose digest could go into the chain.
     #[error("the entry {number} of the mailbox has nothing signed in it: {why}")]
     NothingSigned {
-        /// Its number.
+        /// Its number in the mailbox.
         number: u64,
         /// What it is.
         why: InvalidDsse,
@@ -508,7 +512,7 @@ pub enum ChainError {
     /// Another entry under a number that was already collected.
     #[error("the relay shows another entry {number} of the mailbox than before")]
     Rewritten {
-        /// The number.
+        /// Its number in the mailbox.
         number: u64,
         /// The digest that stands there.
         kept: Digest,
@@ -520,7 +524,7 @@ pub enum ChainError {
     Epoch {
         /// The own epoch.
         own: u64,
-        /// The head's.
+        /// The epoch that the head names.
         found: u64,
         /// The signed head.
         evidence: Bytes,
@@ -540,7 +544,7 @@ pub enum ChainError {
     Differs {
         /// The own chain value.
         own: Digest,
-        /// The head's.
+        /// The chain value of the head.
         found: Digest,
         /// The signed head.
         evidence: Bytes,
@@ -564,7 +568,7 @@ pub enum NoBeginning {
     Epoch {
         /// The own epoch.
         own: u64,
-        /// What came.
+        /// The epoch that came.
         found: u64,
     },
 }
@@ -596,7 +600,7 @@ pub fn begin(
 /// An entry as the chain has it. Nothing of it is believed for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Its number.
+    /// Its number in the mailbox.
     pub number: u64,
     /// Why it is there.
     pub kind: EntryKind,

@@ -54,7 +54,7 @@ pub const CLASSES: [(&str, &[&str]); 11] = [
 pub struct UnknownCode {
     /// A code of the same class, or of any.
     pub expected: String,
-    /// What came.
+    /// The code that was given.
     pub found: String,
 }
 

@@ -457,8 +457,8 @@ impl Net {
         let words = request.words.clone().unwrap();
         let words = envelope::verify(&self.directory, &words.header, words.body, &words.letters)?;
         let entry = self.shown(by, request.number);
-        let message = (entry.id, entry.sender.clone());
-        let payload = self.decide(&Acknowledge::new(by.clone(), open, message, words))?;
+        let (id, sender) = (entry.id, entry.sender.clone());
+        let payload = self.decide(&Acknowledge::new(by.clone(), open, id, sender, words))?;
         Ok(self.relay_signs(Kind::Accepted, payload.to_vec()))
     }
 

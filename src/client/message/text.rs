@@ -32,7 +32,7 @@ pub enum NotText {
     /// Longer than any.
     #[error("has {found} bytes, and a text has at most {}", limits::TEXT_BYTES)]
     Long {
-        /// Its bytes.
+        /// How many bytes it has.
         found: usize,
     },
     /// A code point that no text holds.

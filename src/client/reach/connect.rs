@@ -42,19 +42,20 @@ pub trait Dial: Send + Sync + 'static {
 
 /// Which leg of a connection failed, and on whose side.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "their sentences say what the fields are")]
 pub enum ConnectError {
     /// Not an address at all.
     #[error(transparent)]
     BadAddress(#[from] InvalidAddress),
-    /// Name look-up.
+    /// No resolver knows the name, or none answers.
     #[error("the name {host} cannot be looked up")]
     Lookup {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// What the resolver said.
         source: Arc<io::Error>,
     },
-    /// TCP.
+    /// No TCP connection came about.
     #[error("no TCP connection to {address}")]
     Tcp {
         /// A server or a proxy.
@@ -65,7 +66,6 @@ pub enum ConnectError {
     /// The way to the proxy.
     #[error("the proxy {proxy} (HTTPS_PROXY) cannot be reached")]
     NoProxy {
-        /// The proxy.
         proxy: Address,
         /// Name look-up or TCP.
         source: Box<ConnectError>,
@@ -73,7 +73,6 @@ pub enum ConnectError {
     /// The proxy answered, and not with 2xx.
     #[error("the proxy {proxy} refused the connection with status {status}")]
     ProxyRefused {
-        /// The proxy.
         proxy: Address,
         /// Its status: 407 wants credentials, 403 does not allow the server, 502 cannot reach it.
         status: u16,
@@ -81,7 +80,6 @@ pub enum ConnectError {
     /// The proxy did not speak HTTP, broke off, or spoke out of turn.
     #[error("the proxy {proxy} did not answer CONNECT as HTTP says")]
     ProxyGarbled {
-        /// The proxy.
         proxy: Address,
         /// What broke, if the system said.
         source: Option<Arc<io::Error>>,
@@ -89,7 +87,6 @@ pub enum ConnectError {
     /// Through a proxy, a certificate of another issuer.
     #[error("something opens TLS on the way to {address}: issuer {issuer}; asked through {proxy}")]
     Intercepted {
-        /// The proxy.
         proxy: Address,
         /// The server that we wanted.
         address: Address,
@@ -99,41 +96,34 @@ pub enum ConnectError {
     /// The server is not the one of the charter.
     #[error("the server {address} is not believed")]
     Server {
-        /// The server.
         address: Address,
-        /// Why.
+        /// Why it is not believed.
         source: ServerFault,
     },
     /// The TLS handshake was ended before a certificate was judged.
     #[error("no TLS connection to {address}")]
     Handshake {
-        /// The server.
         address: Address,
-        /// How.
+        /// How it was ended.
         source: Broken,
     },
     /// The connection broke during the TLS handshake.
     #[error("no TLS connection to {address}")]
     Tls {
-        /// The server.
         address: Address,
         /// What the system said.
         source: Arc<io::Error>,
     },
     /// The server speaks TLS, but not the protocol above it.
     #[error("{address} does not speak HTTP/2")]
-    NotHttp2 {
-        /// The server.
-        address: Address,
-    },
+    NotHttp2 { address: Address },
     /// A leg took too long.
     #[error("{leg} with {address} took longer than {seconds} s")]
     TimedOut {
-        /// Which.
         leg: Leg,
         /// The server or the proxy.
         address: Address,
-        /// The deadline.
+        /// How long it had, in seconds.
         seconds: u64,
     },
 }
@@ -150,7 +140,7 @@ pub enum Leg {
 }
 
 impl Leg {
-    /// For scripts.
+    /// Its word, which scripts may read.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -379,7 +369,7 @@ impl Connection {
 pub struct Route {
     /// The way to an address.
     pub dial: Arc<dyn Dial>,
-    /// The server.
+    /// The server to connect to.
     pub address: Address,
     /// Proxies, if any.
     pub proxies: Proxies,

@@ -24,7 +24,7 @@ use crate::wire::v1::{self, CollectResponse};
 /// at 1.2 kB/s); a dead connection is noticed by its pings long before.
 pub const SILENCE: Duration = Duration::from_secs(20 * 60);
 
-/// Something came.
+/// What comes on a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// An entry of the mailbox.

@@ -35,9 +35,9 @@ pub enum FoldFault {
     /// The rules do not admit it.
     #[error("entry {leaf} is not admissible: {why}")]
     Inadmissible {
-        /// Where.
+        /// The entry's leaf index.
         leaf: u64,
-        /// Why.
+        /// Which rule it breaks.
         why: Refusal,
     },
     /// The log of another directory of this name.
@@ -51,7 +51,7 @@ pub enum FoldFault {
     /// The log holds another charter of that version than the one that was believed.
     #[error("the log holds another charter version {version} than the one believed: {found}")]
     OtherCharter {
-        /// Its version.
+        /// The version of that charter.
         version: u64,
         /// The fingerprint in the log.
         found: Digest,

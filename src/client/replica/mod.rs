@@ -58,10 +58,10 @@ use open::Start;
 /// The copy cannot be used, or what was offered does not fit it.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
-    /// The home.
+    /// The home cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// A file.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// An entry that cannot be there.
@@ -71,7 +71,7 @@ pub enum ReplicaError {
         origin: Origin,
         /// What is wrong.
         fault: FoldFault,
-        /// Its bytes.
+        /// The entry's bytes, as they came.
         entry: Bytes,
     },
     /// No checkpoint of this log.
@@ -92,9 +92,9 @@ pub enum ReplicaError {
     OtherRoot {
         /// The copy on this disk, or the service.
         origin: Origin,
-        /// The size.
+        /// How many entries the checkpoint counts.
         size: u64,
-        /// The checkpoint's.
+        /// The root that the checkpoint says.
         expected: Digest,
         /// That of the entries.
         found: Digest,
@@ -104,9 +104,9 @@ pub enum ReplicaError {
     /// The service signed a head that is behind the one it signed before.
     #[error("the service shows {found} entries, and has shown {expected} before: it went back")]
     Rollback {
-        /// Seen before.
+        /// Entries of the newest head seen before.
         expected: u64,
-        /// Shown now.
+        /// Entries of the head shown now.
         found: u64,
         /// Where both checkpoints are kept.
         evidence: Option<PathBuf>,
@@ -125,9 +125,9 @@ pub enum ReplicaError {
     /// There are fewer entries than the checkpoint counts.
     #[error("the copy has {found} entries of the {expected} that its checkpoint counts")]
     Incomplete {
-        /// The checkpoint's.
+        /// How many entries the checkpoint counts.
         expected: u64,
-        /// Those there.
+        /// How many entries are there.
         found: u64,
     },
     /// An entry is not what it was when it was verified.
@@ -149,7 +149,7 @@ pub enum ReplicaError {
 pub enum Origin {
     /// The copy on this disk.
     Disk,
-    /// The service.
+    /// What the service handed over.
     Service,
 }
 
@@ -710,7 +710,7 @@ impl Replica {
     fn read_again(&mut self) -> Result<(), ReplicaError> {
         let (aside, refuted) = (self.aside.take(), self.refuted.take());
         let (folder, trust, known) = (self.folder.clone(), self.trust.clone(), self.fold.known());
-        let read = Self::read((folder, trust), known, Start::Kept, &mut |_, _| {})?;
+        let read = Self::read(folder, trust, known, Start::Kept, &mut |_, _| {})?;
         *self = Self { aside: read.aside.clone().or(aside), refuted, ..read };
         Ok(())
     }

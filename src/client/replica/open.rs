@@ -64,7 +64,7 @@ impl Replica {
         name: &DirectoryName,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, ReplicaError> {
-        Self::read((home.folder(name), home.trust(name)?), RULES, Start::Kept, progress)
+        Self::read(home.folder(name), home.trust(name)?, RULES, Start::Kept, progress)
     }
 
     /// As [`Replica::open`], but verifies every entry again, and sees whether the fold that was kept
@@ -79,7 +79,7 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let (folder, trust) = (home.folder(name), home.trust(name)?);
         let before = kept::read(&folder.join(FOLD), &Fold::new(&trust, RULES));
-        let mut replica = Self::read((folder, trust), RULES, Start::Anew, progress)?;
+        let mut replica = Self::read(folder, trust, RULES, Start::Anew, progress)?;
         replica.misfit = match before {
             Err(why) => Some(why),
             Ok(Some(before)) if !replica.follows(&before)? => Some("it says what they do not"),
@@ -109,7 +109,8 @@ impl Replica {
     }
 
     pub(super) fn read(
-        (folder, trust): (PathBuf, Trust),
+        folder: PathBuf,
+        trust: Trust,
         known: u32,
         start: Start,
         progress: &mut dyn FnMut(u64, u64),
@@ -149,7 +150,7 @@ impl Replica {
         let lock = lock?;
         let aside = set_aside(&folder, &damage, &replica)?;
         drop(lock);
-        Ok(Self { aside: Some(aside), ..Self::read((folder, trust), known, start, progress)? })
+        Ok(Self { aside: Some(aside), ..Self::read(folder, trust, known, start, progress)? })
     }
 
     /// A copy that nobody may write to is read all the same.

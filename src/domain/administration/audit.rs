@@ -57,13 +57,13 @@ impl Trail {
 /// Bytes are not the next record of a trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotNext {
-    /// No record.
+    /// Not a record in its one encoding.
     #[error("a record is not canonical protobuf")]
     Form(#[from] NotCanonical),
-    /// Another one.
+    /// A record with another number than the next.
     #[error("expected record {expected}, found {found}")]
     Number {
-        /// The next.
+        /// The number that follows the record before it.
         expected: u64,
         /// What it says.
         found: u64,
@@ -94,11 +94,11 @@ pub struct Call {
 /// Whose calls of an hour are counted together: so many have a record whatever comes of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
-    /// All strangers'.
+    /// Those of all strangers together, whatever their network.
     Strangers,
-    /// All seats'.
+    /// Those of all seats together, of every member.
     Seats,
-    /// A person's.
+    /// Those of one person of the charter.
     Person(Party),
 }
 

@@ -28,7 +28,7 @@ pub struct Desk {
 /// One proposal on the desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lying {
-    /// Its id.
+    /// Its identity, as [`Proposed::id`] gives it.
     pub id: Digest,
     /// Until when its id is known.
     pub expires: u64,
@@ -49,7 +49,7 @@ pub struct Kept {
     pub by: String,
     /// When, Unix seconds.
     pub at: u64,
-    /// Until when.
+    /// Until when it holds, Unix seconds.
     pub expires: u64,
     /// What became of it, once something did.
     pub end: Option<End>,
@@ -60,7 +60,7 @@ pub struct Kept {
 pub struct End {
     /// Whether it was carried out: else it was given up.
     pub committed: bool,
-    /// By whom.
+    /// Who carried it out or gave it up, in words.
     pub by: String,
     /// When, Unix seconds.
     pub at: u64,
@@ -144,7 +144,7 @@ pub enum Proposed {
 }
 
 impl Proposed {
-    /// Its id.
+    /// Its identity: the digest of its envelope.
     #[must_use]
     pub fn id(&self) -> Digest {
         self.envelope().digest()

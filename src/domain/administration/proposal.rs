@@ -36,7 +36,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// Its word.
+    /// Its word, as screens and scripts have it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

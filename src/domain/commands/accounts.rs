@@ -14,7 +14,7 @@ use crate::domain::relay::share::{self, Asking, Full};
 use crate::domain::state::{Body, Key, Value};
 use crate::signed::proto::Class;
 
-/// What changes.
+/// Keys to be written, with their new values.
 type Changes = Vec<(Key, Value)>;
 
 /// All that is looked at here for a message that is handed in.
@@ -33,7 +33,7 @@ pub fn keys(of: &VerifiedEnvelope) -> Vec<Key> {
 /// [`Refusal::QuotaExceeded`].
 pub fn handed_in(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal> {
     match answered(of) {
-        Some((digest, to)) => receipted(of, (digest, &to), world),
+        Some((digest, to)) => receipted(of, digest, &to, world),
         None => charged(of, world),
     }
 }
@@ -51,7 +51,7 @@ pub fn acknowledged(
     let key = Key::Answers(message);
     let answers = world.seen.answers(&key)?.cloned();
     match answers.and_then(|answers| answers.with_words(words, world.certain())) {
-        Some(answers) => Ok(vec![(key, Value::Answers(answers)), due(words, (0, 0))]),
+        Some(answers) => Ok(vec![(key, Value::Answers(answers)), due(words, 0, 0)]),
         None => charged(words, world),
     }
 }
@@ -91,7 +91,7 @@ fn charged(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal>
         return Err(Refusal::QuotaExceeded { kept, limit });
     }
     let usage = Value::Usage(usage.with(more));
-    changes.extend([(account(of), usage), due(of, (of.size(), more))]);
+    changes.extend([(account(of), usage), due(of, of.size(), more)]);
     Ok(changes)
 }
 
@@ -120,7 +120,7 @@ fn waits(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal> {
 
 /// The answers to it that are due; `waiting` bytes of it are in the shares of its recipients, and
 /// `paid` on the account of its sender's member.
-fn due(of: &VerifiedEnvelope, (waiting, paid): (u64, u64)) -> (Key, Value) {
+fn due(of: &VerifiedEnvelope, waiting: u64, paid: u64) -> (Key, Value) {
     let letters = of.letters().iter().map(|letter| letter.seat.clone());
     let answers = Answers::due(of.header().addressing(), letters);
     let answers = Answers { waiting, paid, ..answers };
@@ -130,10 +130,11 @@ fn due(of: &VerifiedEnvelope, (waiting, paid): (u64, u64)) -> (Key, Value) {
 /// The message answered pays, and waits no longer in the mailbox of this contact.
 fn receipted(
     of: &VerifiedEnvelope,
-    (answered, to): (Digest, &ContactId),
+    answered: Digest,
+    to: &ContactId,
     world: &World<'_>,
 ) -> Result<Changes, Refusal> {
-    let before = answers(of, (answered, to), world)?;
+    let before = answers(of, answered, to, world)?;
     let (waiting, until) = (before.waiting, before.until);
     let own = of.header().addressing().sender.contact();
     let waited = waiting > 0 && !before.is_received_by(&own);
@@ -149,7 +150,8 @@ fn receipted(
 /// The answers that are due to a message.
 fn answers(
     of: &VerifiedEnvelope,
-    (answered, to): (Digest, &ContactId),
+    answered: Digest,
+    to: &ContactId,
     world: &World<'_>,
 ) -> Result<Answers, Refusal> {
     if let Some(answers) = world.seen.answers(&Key::Answers(answered))? {

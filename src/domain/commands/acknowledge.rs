@@ -27,16 +27,17 @@ pub struct Acknowledge {
 }
 
 impl Acknowledge {
-    /// `message` is the id and sender that the entry of the mailbox names.
+    /// The message has the `id` and `sender` that the entry of the mailbox names.
     #[must_use]
     pub fn new(
         handed_in_by: ContactId,
         acknowledgement: VerifiedAcknowledgement,
-        message: (MessageId, ContactId),
+        id: MessageId,
+        sender: ContactId,
         words: VerifiedEnvelope,
     ) -> Self {
         let words = Submit::new(handed_in_by, words);
-        Self { acknowledgement, message, words }
+        Self { acknowledgement, message: (id, sender), words }
     }
 
     fn outcome_key(&self) -> Key {
@@ -138,7 +139,7 @@ impl Command for Acknowledge {
         };
         if contact != self.message.1 {
             let puts = &mut decision.puts;
-            let place = submit::deliver(world, &contact, (entry, digest), puts)?;
+            let place = submit::deliver(world, &contact, entry, digest, puts)?;
             let (epoch, number) = (place.epoch, place.number);
             outcome.beside.push(Beside { contact, epoch, number, kind, digest });
         }

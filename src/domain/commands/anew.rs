@@ -74,7 +74,8 @@ impl Redeliver {
     fn moves(
         &self,
         world: &World<'_>,
-        (shown, message): (&Shown, &Message),
+        shown: &Shown,
+        message: &Message,
         next: &Mailbox,
     ) -> Result<Option<(Key, Value)>, Refusal> {
         if matches!(shown.kind, EntryKind::Addressed | EntryKind::Released) {
@@ -161,7 +162,7 @@ impl Command for Redeliver {
             decision.puts.push((place, Value::Entry(entry.clone())));
         }
         decision.puts.push((key, Value::Mailbox(next)));
-        decision.puts.extend(self.moves(world, (shown, message), &next)?);
+        decision.puts.extend(self.moves(world, shown, message, &next)?);
         decision.reply = true;
         Ok(decision)
     }

@@ -24,7 +24,7 @@ use super::publish::{Publish, Stands};
 pub struct Propose {
     /// Who brings it.
     pub by: AuthenticPeer,
-    /// What.
+    /// An act or a statement, with the signatures that it came with.
     pub what: Proposed,
 }
 
@@ -233,11 +233,7 @@ fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
 }
 
 /// Ends a proposal: it is off the desk, and its id is known until it expires.
-fn end(
-    world: &World<'_>,
-    (id, kept): (Digest, &Kept),
-    end: End,
-) -> Result<Vec<(Key, Value)>, Refusal> {
+fn end(world: &World<'_>, id: Digest, kept: &Kept, end: End) -> Result<Vec<(Key, Value)>, Refusal> {
     let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
     for lying in desk.lying.iter_mut().filter(|lying| lying.id == id) {
         lying.open = false;
@@ -250,9 +246,9 @@ fn end(
 /// Gives a proposal up, whatever has become of what it says: who brought it may.
 #[derive(Debug)]
 pub struct Abort {
-    /// Who.
+    /// Who asks for it.
     pub by: AuthenticPeer,
-    /// Which.
+    /// The id of the proposal that ends.
     pub id: Digest,
 }
 
@@ -279,7 +275,7 @@ impl Command for Abort {
             return Err(Refusal::ProposalOfAnother { by, expires });
         }
         let how = End { committed: false, by, at: world.now, came_to: None };
-        let puts = end(world, (id, kept), how)?;
+        let puts = end(world, id, kept, how)?;
         Ok(Decision { puts, ..Decision::nothing(()) })
     }
 }
@@ -310,7 +306,7 @@ impl<C: Command> Command for WentBack<C> {
 /// it twice.
 #[derive(Debug)]
 pub struct CommitAct {
-    /// Who.
+    /// Who has it carried out.
     pub by: AuthenticPeer,
     /// As it lies there.
     pub act: Box<Approved>,
@@ -337,7 +333,7 @@ impl Command for CommitAct {
         may_be_dated(self.act.act(), world.clock)?;
         let by = self.by.role().holder();
         let how = End { committed: true, by, at: world.now, came_to: Some(String::new()) };
-        let puts = end(world, (id, kept), how)?;
+        let puts = end(world, id, kept, how)?;
         Ok(Decision { puts, ..Decision::nothing(self.act.act().clone()) })
     }
 }
@@ -345,9 +341,9 @@ impl Command for CommitAct {
 /// Keeps what came of an act that was used.
 #[derive(Debug)]
 pub struct CameTo {
-    /// Its id.
+    /// The id of the act's proposal.
     pub id: Digest,
-    /// In words.
+    /// What came of it, in words for people.
     pub says: String,
 }
 
@@ -401,7 +397,7 @@ impl Command for CommitStatement {
         let mut decision = self.publish.decide(world)?;
         let by = self.by.role().holder();
         let how = End { committed: true, by, at: world.now, came_to: None };
-        decision.puts.extend(end(world, (self.id, kept), how)?);
+        decision.puts.extend(end(world, self.id, kept, how)?);
         Ok(decision)
     }
 }

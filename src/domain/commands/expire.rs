@@ -40,9 +40,12 @@ impl Expire {
     /// # Errors
     /// [`Refusal::Internal`]: its accepted receipt cannot be read.
     pub fn new(
-        (at, step): (u64, Step),
-        (id, sender): (MessageId, ContactId),
-        (message, outcome): (&Message, Option<&Outcome>),
+        at: u64,
+        step: Step,
+        id: MessageId,
+        sender: ContactId,
+        message: &Message,
+        outcome: Option<&Outcome>,
     ) -> Result<Self, Refusal> {
         let unreadable = || Refusal::Internal(Fault::UnreadableReceipt);
         let accepted = proto::Accepted::decode(&message.accepted[..]).map_err(|_| unreadable())?;
@@ -106,8 +109,8 @@ impl Expire {
                 sender: self.sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            let entry = (entry, self.header);
-            let place = submit::deliver(world, &self.sender, entry, &mut changes.puts)?;
+            let (to, puts) = (&self.sender, &mut changes.puts);
+            let place = submit::deliver(world, to, entry, self.header, puts)?;
             let mut outcome = world.seen.outcome(&self.outcome())?.cloned().unwrap_or_default();
             outcome.beside.push(Beside {
                 contact: self.sender.clone(),
@@ -126,7 +129,8 @@ impl Expire {
     /// Exactly what it took is given back.
     fn empty(
         &self,
-        (world, now): (&World<'_>, u64),
+        world: &World<'_>,
+        now: u64,
         message: &Message,
         changes: &mut Changes,
     ) -> Result<(), Refusal> {
@@ -174,11 +178,7 @@ impl Expire {
         Ok(())
     }
 
-    fn forget(
-        &self,
-        (world, now): (&World<'_>, u64),
-        changes: &mut Changes,
-    ) -> Result<(), Refusal> {
+    fn forget(&self, world: &World<'_>, now: u64, changes: &mut Changes) -> Result<(), Refusal> {
         let outcome = world.seen.outcome(&self.outcome())?;
         for entry in outcome.iter().flat_map(|outcome| &outcome.beside) {
             let Beside { contact, epoch, number, kind, digest } = entry.clone();
@@ -203,7 +203,7 @@ impl Expire {
     }
 }
 
-/// What changes.
+/// What one step writes and deletes.
 #[derive(Default)]
 struct Changes {
     puts: Vec<(Key, Value)>,
@@ -249,8 +249,8 @@ impl Command for Expire {
         let (Some(now), Some(message)) = (now, message) else { return Ok(changes.decide(None)) };
         match self.step {
             Step::Tell => self.tell(world, &mut changes)?,
-            Step::Empty => self.empty((world, now), message, &mut changes)?,
-            Step::Forget => self.forget((world, now), &mut changes)?,
+            Step::Empty => self.empty(world, now, message, &mut changes)?,
+            Step::Forget => self.forget(world, now, &mut changes)?,
         }
         let unnamed = changes.deletes.iter().find_map(|key| match key {
             Key::Blob(digest) => Some(*digest),
@@ -300,7 +300,7 @@ impl Command for Shrink {
         };
         let key = Key::Beginning(self.contact.clone());
         let before =
-            beginning(world.directory, &self.contact, (mailbox, world.seen.beginning(&key)?));
+            beginning(world.directory, &self.contact, mailbox, world.seen.beginning(&key)?);
         if before.count != self.after {
             return Ok(changes.decide(0));
         }

@@ -128,8 +128,7 @@ impl Submit {
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            let entry = (entry, header.digest());
-            places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
+            places.push(deliver(world, &recipient.contact, entry, header.digest(), &mut puts)?);
         }
         let accepted = accepted(world, header.digest(), places);
         let message = Message {
@@ -172,7 +171,8 @@ pub(super) fn again(
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
-    (entry, digest): (Shown, Digest),
+    entry: Shown,
+    digest: Digest,
     puts: &mut Vec<(Key, Value)>,
 ) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());

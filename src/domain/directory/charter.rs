@@ -17,7 +17,7 @@ use super::text::{sorted_set, text, within, word};
 /// A registrar, operator or auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Its id.
+    /// Its id, as the charter lists it.
     pub id: PersonId,
     /// Its name, for people.
     pub name: String,
@@ -27,10 +27,10 @@ pub struct Person {
     pub tls: VerifyingKey,
 }
 
-/// A witness.
+/// A witness: its key cosigns checkpoints of this log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// Its name.
+    /// Its name, as the signature lines of its notes have it.
     pub name: String,
     /// The key it cosigns with.
     pub key: VerifyingKey,
@@ -91,7 +91,7 @@ impl Policy {
 pub struct Charter {
     /// Version, leaf index and fingerprint.
     pub newest: Newest,
-    /// The payload.
+    /// The statement's payload as it was signed: canonical protobuf.
     pub payload: Bytes,
     /// The rules of the entries behind it.
     pub rules: u32,

@@ -18,7 +18,7 @@ use super::text::{names, note, sorted_set, within};
 /// A point of contact: an office. It outlives its record, so that versions go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Its id.
+    /// Its id: its member's, and a name of its own.
     pub id: ContactId,
     /// The newest attested record, record or withdrawal.
     pub record_newest: Newest,
@@ -37,7 +37,7 @@ pub struct Contact {
 pub struct Record {
     /// Entered for the State by the registrars, not signed by the State.
     pub attested: bool,
-    /// The payload.
+    /// The statement's payload as it was signed: canonical protobuf.
     pub payload: Bytes,
     /// When it was signed.
     pub issued_at: u64,

@@ -21,7 +21,7 @@ use super::text::{digest, sorted_set, word};
 pub struct OpenFacet {
     /// Whose it is: a contact.
     pub subject: String,
-    /// Its name.
+    /// Its name: 1 to 32 of a-z, 0-9 and -, like `email`.
     pub name: String,
     /// 32 random bytes, fresh for every version.
     pub salt: [u8; 32],
@@ -60,11 +60,11 @@ impl OpenFacet {
 /// in attested records, and a roster has no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeldBy {
-    /// A record.
+    /// A record that the member's authority signed.
     Record,
     /// An attested record.
     AttestedRecord,
-    /// A roster.
+    /// A roster of a contact's seats.
     Roster,
 }
 

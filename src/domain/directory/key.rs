@@ -23,7 +23,7 @@ pub use crate::domain::role::{Holder, Purpose};
 /// A public key, by what it can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicKey {
-    /// Verifies.
+    /// Verifies signatures, also those of a TLS handshake.
     Verifying(VerifyingKey),
     /// Seals: its id. The key stands in the roster that lists it, and is of no use to anybody once none
     /// does.
@@ -50,7 +50,7 @@ impl SealKey {
         self.id
     }
 
-    /// Its bytes.
+    /// The key's bytes, as a roster lists them.
     #[must_use]
     pub const fn raw(&self) -> &Bytes {
         &self.raw
@@ -184,7 +184,7 @@ impl PartialOrd for KeyName {
 /// A key that the directory has ever listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownKey {
-    /// The key.
+    /// The public key; of one that seals, its id.
     pub key: PublicKey,
     /// Its one purpose.
     pub purpose: Purpose,

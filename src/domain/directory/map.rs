@@ -21,13 +21,13 @@ pub struct Unreadable(pub &'static str);
 
 /// A part of the directory that has an id.
 pub trait Part: Sized {
-    /// Its id.
+    /// What it is found by, in this order.
     type Id: Ord + Clone;
-    /// Its id.
+    /// The id by which it is found.
     fn id(&self) -> Self::Id;
     /// An id as bytes, in the order of ids.
     fn key(id: &Self::Id) -> Vec<u8>;
-    /// As bytes.
+    /// The bytes that are stored of it.
     fn encode(&self) -> Bytes;
     /// From bytes.
     ///

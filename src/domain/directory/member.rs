@@ -18,7 +18,7 @@ use super::text::{names, note, sorted_set, within};
 /// A State or a body admitted to the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Its id.
+    /// Its id: the first part of its contacts' ids.
     pub id: MemberId,
     /// The registrars' newest statement about it.
     pub newest: Newest,

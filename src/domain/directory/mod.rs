@@ -51,7 +51,7 @@ use map::Map;
 /// The newest statement of a counter. Versions count from 1, by 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Newest {
-    /// Its version.
+    /// Its number in that counter.
     pub version: u64,
     /// Its leaf index.
     pub leaf: u64,
@@ -78,7 +78,8 @@ impl Directory {
     pub fn at(
         name: DirectoryName,
         genesis: Digest,
-        (size, clock): (u64, u64),
+        size: u64,
+        clock: u64,
         charter: Arc<Charter>,
     ) -> Self {
         let (members, contacts, keys) = Default::default();
@@ -121,7 +122,7 @@ impl Directory {
         &self.charter
     }
 
-    /// A member.
+    /// The member of this id, if it was admitted.
     #[must_use]
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
         self.members.get(id)

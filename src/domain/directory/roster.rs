@@ -28,7 +28,7 @@ pub struct Seat {
 /// The seats of a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
-    /// The payload.
+    /// The statement's payload as it was signed: canonical protobuf.
     pub payload: Bytes,
     /// When it was signed.
     pub issued_at: u64,

@@ -33,7 +33,7 @@ pub struct Admitted {
 /// The parts of a directory that one statement made new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// The entry.
+    /// Where the entry stands in the log, and when it was admitted.
     pub admitted: Admitted,
     /// The directory's clock behind it.
     pub clock: u64,
@@ -63,7 +63,7 @@ pub(super) struct Step<'a> {
     pub(super) admitted: Admitted,
     /// What its counter comes to.
     pub(super) newest: Newest,
-    /// Its payload.
+    /// The statement's payload, as it was signed.
     pub(super) payload: &'a Bytes,
     /// What it says of its keys and is known to hold.
     pub(super) proven: &'a BTreeSet<Claim>,

@@ -53,7 +53,7 @@ impl StoredNewest {
 }
 
 impl Newest {
-    /// As bytes.
+    /// As it is stored: protobuf.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         StoredNewest::of(self).encode_to_vec().into()
@@ -77,7 +77,7 @@ struct StoredCharter {
 }
 
 impl Charter {
-    /// As bytes.
+    /// As it is stored: protobuf.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let newest = Some(StoredNewest::of(&self.newest));
@@ -423,7 +423,7 @@ impl Packing {
         next(&mut self.keys, stored)
     }
 
-    /// The directory.
+    /// The whole directory, once all its parts were given.
     #[must_use]
     pub fn finish(self) -> Directory {
         let Self { empty, members, contacts, keys } = self;

@@ -108,7 +108,7 @@ pub(crate) fn word(field: &'static str, text: &str) -> Result<(), Refusal> {
     }
 }
 
-/// 32 bytes.
+/// The digest that a field holds: 32 bytes.
 pub(crate) fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, Refusal> {
     Digest::try_from(bytes).map_err(|why| Refusal::field(field, why))
 }

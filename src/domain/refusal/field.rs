@@ -30,7 +30,7 @@ pub enum Wrong {
         least: usize,
         /// The most there may be.
         most: usize,
-        /// What came.
+        /// The number that came instead.
         found: usize,
     },
     /// A list that is no sorted set.
@@ -50,18 +50,18 @@ pub enum Wrong {
     /// No value of its enum under the rules in force.
     #[error("{value} is no value of rules {rules}")]
     NoValueOfRules {
-        /// What came.
+        /// The enum's number, as it came.
         value: i32,
         /// Those in force.
         rules: u32,
     },
-    /// No id.
+    /// No id of the kind that belongs there.
     #[error(transparent)]
     NoId(#[from] InvalidId),
     /// No name of a facet, a setting, an extra or a seat.
     #[error("expected 1 to 32 of a-z, 0-9 and -, found {}", quoted(.0))]
     NoWord(String),
-    /// No language.
+    /// No tag of a language (BCP 47).
     #[error("expected a BCP 47 tag like pt-BR, found {}", quoted(.0))]
     NoLanguage(String),
     /// Text of so many bytes.

@@ -41,7 +41,7 @@ pub enum Refusal {
         what: &'static str,
         /// The most there may be.
         limit: u64,
-        /// What came.
+        /// The size that came.
         found: u64,
     },
     /// An entry of the log whose leaf is not one of these rules.
@@ -55,7 +55,7 @@ pub enum Refusal {
     UnknownKind {
         /// What belongs here.
         expected: Expected,
-        /// What came.
+        /// The payload type that came.
         found: String,
     },
 
@@ -69,9 +69,9 @@ pub enum Refusal {
     /// It is for another directory.
     #[error("it is for {}, and this is {expected}", list(found))]
     OtherDirectory {
-        /// This directory.
+        /// The name of this directory.
         expected: DirectoryName,
-        /// Those named.
+        /// The directories that it names as its targets.
         found: Vec<String>,
     },
     /// It is for another directory of the same name.
@@ -82,9 +82,9 @@ pub enum Refusal {
     /// A field holds what it cannot hold.
     #[error("{field}: {why}")]
     InvalidField {
-        /// Which.
+        /// The field, by its name in the `.proto` file.
         field: &'static str,
-        /// In what.
+        /// What is wrong with what it holds.
         why: Wrong,
     },
     /// There is no such member.
@@ -110,7 +110,7 @@ pub enum Refusal {
     /// The key exists for something else.
     #[error("the key {key} is a key for {}; this needs {}", found.name(), joined(needed, " or "))]
     WrongPurpose {
-        /// The key.
+        /// The key that was used.
         key: KeyId,
         /// What it is for.
         found: Purpose,
@@ -125,7 +125,7 @@ pub enum Refusal {
     BelowThreshold {
         /// Whose signatures count.
         of: Deciders,
-        /// The threshold.
+        /// How many of them must sign.
         needed: u32,
         /// Distinct keys that count and signed.
         found: u32,
@@ -140,7 +140,7 @@ pub enum Refusal {
     WrongVersion {
         /// The next version.
         expected: u64,
-        /// What came.
+        /// The version that came.
         found: u64,
     },
     /// Admitted before the directory's clock.
@@ -197,7 +197,7 @@ pub enum Refusal {
     /// A key is listed without the proof that it is its holder's.
     #[error("the key {key} is listed without a proof that {holder} holds it, for this use")]
     NoPossession {
-        /// The key.
+        /// The key that would be listed.
         key: KeyId,
         /// Whose it would be.
         holder: Owner,
@@ -205,7 +205,7 @@ pub enum Refusal {
     /// The key belongs to somebody else, or for something else, or came back.
     #[error("the key {key} cannot be listed: it {why}")]
     KeyReused {
-        /// The key.
+        /// The key that would be listed.
         key: KeyId,
         /// Why it cannot.
         why: Reused,
@@ -222,7 +222,7 @@ pub enum Refusal {
     /// As many contacts of the member stand as may.
     #[error("{member} has {limit} contacts that stand, and no more may")]
     TooManyContacts {
-        /// The member.
+        /// Whose contacts they are.
         member: MemberId,
         /// How many may.
         limit: u64,
@@ -268,7 +268,7 @@ pub enum Refusal {
     ServiceKeyMissing {
         /// What it is for.
         of: OwnKey,
-        /// Its id.
+        /// Which key, by its id.
         id: KeyId,
     },
     /// Under the charter no client would connect to the service any more.
@@ -291,7 +291,7 @@ pub enum Refusal {
     /// The contact's record does not have this level.
     #[error("{contact} has no {} level; it has: {}", levels(&[*.level]), levels(has))]
     NotALevel {
-        /// The contact.
+        /// Whose record it is.
         contact: ContactId,
         /// The level named.
         level: Level,
@@ -303,7 +303,7 @@ pub enum Refusal {
     ViewAhead {
         /// The log's size.
         size: u64,
-        /// The view's.
+        /// The size that the view names.
         found: u64,
     },
     /// The view is not one of this log.
@@ -323,7 +323,7 @@ pub enum Refusal {
     BodySize {
         /// What the header names, or the padded sizes.
         expected: Vec<u64>,
-        /// What came.
+        /// How many bytes the body that came has.
         found: u64,
     },
     /// The body is not the one the header names.
@@ -365,9 +365,9 @@ pub enum Refusal {
         "the relay keeps {kept} bytes for your messages and their answers, and takes up to {limit}"
     )]
     QuotaExceeded {
-        /// Bytes kept.
+        /// Bytes that are stored for the sender now.
         kept: u64,
-        /// The limit.
+        /// Bytes that may be stored for the sender.
         limit: u64,
     },
 
@@ -375,9 +375,9 @@ pub enum Refusal {
     /// The connection's key may not call this.
     #[error("a connection of {found} may not call this; {needed} may")]
     NotPermitted {
-        /// Who called.
+        /// The role of whoever called.
         found: Role,
-        /// Who may.
+        /// The roles that may call.
         needed: Allowed,
     },
     /// The client certificate is outside its dates, or not for clients.
@@ -423,7 +423,7 @@ pub enum Refusal {
         moment::exactly(*.at)
     )]
     ProposalExpired {
-        /// When.
+        /// When it expired, Unix seconds.
         at: u64,
     },
     /// It would hold for longer than 7 days.
@@ -436,7 +436,7 @@ pub enum Refusal {
     ProposalTooLong {
         /// What it says.
         expires: u64,
-        /// The latest.
+        /// The latest that it may say, Unix seconds.
         latest: u64,
     },
     /// It may have been made, and used, before the store went back.
@@ -456,11 +456,11 @@ pub enum Refusal {
         moment::exactly(*.at)
     )]
     ProposalEnded {
-        /// By whom.
+        /// Who ended it, as the desk keeps that.
         by: String,
         /// Carried out; else given up.
         committed: bool,
-        /// When.
+        /// When it ended, Unix seconds.
         at: u64,
     },
     /// It is given up by somebody else than who brought it.
@@ -507,7 +507,7 @@ pub enum Refusal {
     ServiceKeyListed {
         /// What it is for.
         of: OwnKey,
-        /// Its id.
+        /// Which key, by its id.
         id: KeyId,
     },
     /// The service has no such key.

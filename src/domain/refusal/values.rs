@@ -108,7 +108,7 @@ pub enum Reused {
 /// A key of the service itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OwnKey {
-    /// Signs checkpoints.
+    /// Signs checkpoints of the log.
     Log,
     /// Signs accepted receipts and mailbox heads.
     Relay,
@@ -120,7 +120,7 @@ impl OwnKey {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Log, Self::Relay, Self::Authority];
 
-    /// In words.
+    /// What it is called in sentences.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -191,7 +191,7 @@ pub enum Mismatch {
     HandedIn {
         /// Who hands it in.
         by: ContactId,
-        /// Who signed.
+        /// The seat that signed it.
         signed: SeatId,
     },
     /// Words beside an acknowledgement.
@@ -210,7 +210,7 @@ pub enum Letters {
     OtherNumber {
         /// In the header.
         named: u32,
-        /// What came.
+        /// How many there are.
         found: usize,
     },
     /// Not by seat, or two for one.
@@ -224,7 +224,7 @@ pub enum Letters {
     OtherSeats(Vec<SeatId>),
 }
 
-/// Which message.
+/// Which message is meant, by what names it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Which {
     /// That of an id.

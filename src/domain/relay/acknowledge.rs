@@ -42,7 +42,7 @@ impl VerifiedAcknowledgement {
         self.header_digest
     }
 
-    /// Who acknowledges.
+    /// The seat that acknowledges, and signed it.
     #[must_use]
     pub const fn seat(&self) -> &SeatId {
         &self.seat

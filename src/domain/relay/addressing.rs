@@ -66,7 +66,7 @@ impl<E: PartialEq> PartialEq<E> for OrLater<E> {
 /// One recipient contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
-    /// The contact.
+    /// The contact to whose mailbox it goes.
     pub contact: ContactId,
     /// The level at which it is addressed.
     pub level: Level,
@@ -122,7 +122,7 @@ impl Recipient {
 pub struct Addressing {
     /// Its one encoding.
     pub bytes: Bytes,
-    /// The message.
+    /// The message's id, chosen by its sender.
     pub id: MessageId,
     /// The thread: the id of its first message.
     pub thread: MessageId,
@@ -136,7 +136,7 @@ pub struct Addressing {
     pub recipients: Vec<Recipient>,
     /// What kind of message it is.
     pub class: OrLater<Class>,
-    /// How urgent.
+    /// How urgent it is, maybe by a later version's number.
     pub urgency: OrLater<Urgency>,
     /// The mark of a drill; its kind may be a later one.
     pub drill: Option<Drill>,

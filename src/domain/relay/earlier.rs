@@ -32,7 +32,8 @@ impl Earlier {
     /// The acknowledgement cannot be read.
     pub fn entry(
         &mut self,
-        (contact, number): (ContactId, u64),
+        contact: ContactId,
+        number: u64,
         entry: Entry,
         mailbox: &Mailbox,
     ) -> Result<(), Refusal> {
@@ -54,7 +55,8 @@ impl Earlier {
     pub fn message(
         &mut self,
         message: &Message,
-        (digest, of): (Digest, &Addressing),
+        digest: Digest,
+        of: &Addressing,
         answers: Option<Answers>,
     ) -> Result<Vec<(Key, Value)>, Refusal> {
         if let Some(Key::Blob(digest)) = expire::blob(&message.body) {

@@ -114,7 +114,7 @@ impl VerifiedHeader {
 /// One letter: the body's key, sealed to one seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// The seat.
+    /// The seat that can open it.
     pub seat: SeatId,
     /// The seal key that opens it.
     pub seal_key: KeyId,
@@ -133,7 +133,7 @@ pub struct VerifiedEnvelope {
 }
 
 impl VerifiedEnvelope {
-    /// The header.
+    /// The signed header, which was verified.
     #[must_use]
     pub const fn header(&self) -> &VerifiedHeader {
         &self.header

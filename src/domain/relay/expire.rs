@@ -26,11 +26,7 @@ pub fn first(of: &Addressing) -> (Key, Value) {
 /// The step that is next of a message of which that is not known: whether its content is gone, and whether
 /// its sender was told, is.
 #[must_use]
-pub fn next(
-    directory: &Directory,
-    of: &Addressing,
-    (is_gone, is_told): (bool, bool),
-) -> (Key, Value) {
+pub fn next(directory: &Directory, of: &Addressing, is_gone: bool, is_told: bool) -> (Key, Value) {
     let (at, step) = match (is_gone, is_told) {
         (true, _) => (of.expires.saturating_add(kept(directory)), Step::Forget),
         (false, true) => (answers::until(of), Step::Empty),
@@ -59,7 +55,8 @@ pub fn kept(directory: &Directory) -> u64 {
 pub fn beginning(
     directory: &Directory,
     contact: &ContactId,
-    (mailbox, stored): (&Mailbox, Option<&Mailbox>),
+    mailbox: &Mailbox,
+    stored: Option<&Mailbox>,
 ) -> Mailbox {
     let stored = stored.filter(|stored| stored.epoch == mailbox.epoch).copied();
     stored.unwrap_or_else(|| Mailbox::of_epoch(directory.genesis(), contact, mailbox.epoch))

@@ -11,7 +11,7 @@ use crate::signed::proto::Urgency;
 
 use super::addressing::OrLater;
 
-/// Seconds.
+/// A day, in seconds.
 pub(super) const DAY: u64 = 86_400;
 
 /// What the relay grants to each member. A value, so that a bench and a test can grant otherwise.
@@ -53,7 +53,7 @@ pub fn is_alert(urgency: OrLater<Urgency>) -> bool {
 /// What waits in a mailbox and is forgotten on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many.
+    /// How many messages wait.
     pub messages: u64,
     /// Their bytes: header, body, letters.
     pub bytes: u64,
@@ -80,9 +80,9 @@ pub enum Full {
 /// A message that asks for room.
 #[derive(Clone, Copy, Debug)]
 pub struct Asking {
-    /// How urgent.
+    /// How urgent it is, maybe by a later version's number.
     pub urgency: OrLater<Urgency>,
-    /// Its bytes.
+    /// How many bytes it would take.
     pub bytes: u64,
     /// When the relay may forget it, Unix seconds.
     pub until: u64,

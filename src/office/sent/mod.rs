@@ -26,7 +26,7 @@ pub use ask::Asked;
 /// What became of all that a seat sent.
 #[derive(Debug)]
 pub struct Page {
-    /// Each message.
+    /// Each message that was sent.
     pub messages: Vec<Sent>,
     /// Where the relay's receipts contradict each other.
     pub contradictions: Vec<Contradiction>,
@@ -38,7 +38,7 @@ pub type NotHeld = BTreeMap<MessageId, Vec<ReceiptError>>;
 /// A message that was sent, and everything that came back.
 #[derive(Debug)]
 pub struct Sent {
-    /// Its header.
+    /// Its header, which was verified.
     pub header: VerifiedHeader,
     /// Its title, if it opens here.
     pub title: Option<String>,
@@ -90,7 +90,7 @@ pub struct Accepted {
 /// What a recipient's machine told of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// The seat.
+    /// The seat that told it.
     pub seat: SeatId,
     /// When, by its clock.
     pub at: u64,
@@ -105,7 +105,7 @@ pub struct Delivered {
 /// What a seat acknowledged, openly and in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// The seat.
+    /// The seat that acknowledged.
     pub seat: SeatId,
     /// At which level, if openly.
     pub level: Option<Level>,
@@ -132,11 +132,11 @@ pub struct Acknowledged {
 pub struct Answer {
     /// Its number in the mailbox.
     pub number: u64,
-    /// Its id.
+    /// The id of the answer.
     pub id: MessageId,
     /// Who wrote it.
     pub from: SeatId,
-    /// Its title.
+    /// The title of the answer.
     pub title: String,
     /// A key that signed has ended since.
     pub key_ended: bool,
@@ -167,7 +167,7 @@ pub enum HowFar<'a> {
     Answered,
     /// It went to several, and so many have come so far.
     OfSeveral {
-        /// How far.
+        /// The stage that they have reached.
         stage: Stage,
         /// How many have.
         by: usize,

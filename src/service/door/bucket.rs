@@ -7,7 +7,7 @@ use std::time::Duration;
 /// So much at once; and an empty budget is full again in so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// At once.
+    /// What a full budget holds: so much may be taken at once.
     pub burst: u64,
     /// From empty to full.
     pub full_in: Duration,
@@ -134,7 +134,7 @@ impl<K: Eq + Hash> Buckets<K> {
         self.buckets.entry(whose).or_default().take(quota, cost, now)
     }
 
-    /// As [`Bucket::give_back`].
+    /// As [`Bucket::give_back`], to the budget of this one.
     pub(super) fn give_back(&mut self, whose: &K, quota: Quota, cost: u64) {
         if let Some(bucket) = self.buckets.get_mut(whose) {
             bucket.give_back(quota, cost);

@@ -28,7 +28,7 @@ impl Known {
     }
 
     /// A known key came from there, which counts until then.
-    pub(super) fn came(&mut self, (key, party): (KeyId, &Party), whence: Network, until: Duration) {
+    pub(super) fn came(&mut self, key: KeyId, party: &Party, whence: Network, until: Duration) {
         self.whence.entry(whence).or_default().insert(key, until);
         let own = self.of.entry(party.clone()).or_default();
         own.retain(|known| *known != (key, whence));
@@ -93,7 +93,7 @@ mod tests {
 
     impl Known {
         fn comes(&mut self, (name, member): (&str, &str), from: usize) {
-            self.came((key(name), &party(member)), one(from), HOUR);
+            self.came(key(name), &party(member), one(from), HOUR);
         }
 
         fn knows(&self, from: usize) -> bool {
@@ -146,9 +146,9 @@ mod tests {
     fn whence_each_came_is_known_until_its_time() {
         let mut known = Known::default();
         let (fr, at) = ((key("f"), &party("fr")), (key("a"), &party("at")));
-        known.came(fr, one(7), HOUR);
-        known.came(at, one(7), 3 * HOUR);
-        known.came(at, one(8), 2 * HOUR);
+        known.came(fr.0, fr.1, one(7), HOUR);
+        known.came(at.0, at.1, one(7), 3 * HOUR);
+        known.came(at.0, at.1, one(8), 2 * HOUR);
         let keys = |now| known.keys(one(7), now).copied().collect::<Vec<_>>();
         assert_eq!(keys(HOUR / 2).len(), 2);
         assert_eq!((keys(HOUR), keys(3 * HOUR)), (vec![at.0], vec![]));

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::crypto::sign::KeyId;
 use crate::domain::peer::Party;
 
-/// A budget.
+/// A budget of bytes, of all together and of each party.
 #[derive(Debug)]
 pub(super) struct Memory {
     all: usize,
@@ -39,7 +39,8 @@ impl Memory {
     /// keys may hold half of that, and counts for no more to its colleagues: so it leaves them the other
     /// half, however much it has held since more was free. And a key, or who has none, may always hold
     /// the least.
-    fn hold(&self, (party, key): &Whose, bytes: usize) -> bool {
+    fn hold(&self, whose: &Whose, bytes: usize) -> bool {
+        let (party, key) = whose;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.all.saturating_sub(held.all + bytes);
         let share = self.of_one.min(free / 4);
@@ -62,7 +63,8 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
-    fn let_go(&self, (party, key): &Whose, bytes: usize) {
+    fn let_go(&self, whose: &Whose, bytes: usize) {
+        let (party, key) = whose;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.all -= bytes;
         if let Some(keys) = held.by.get_mut(party) {

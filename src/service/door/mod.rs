@@ -52,44 +52,28 @@ pub use sessions::Session;
 
 /// How many, how often, how much: by default what [`limits`] says, with the arithmetic.
 #[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is the one of its name in `domain::limits`")]
 pub struct Limits {
-    /// [`limits::VISITORS`].
     pub visitors: usize,
-    /// [`limits::VISITORS_OF_A_NETWORK`].
     pub visitors_of_a_network: usize,
-    /// [`limits::RETURNING`].
     pub returning: usize,
-    /// [`limits::RETURNING_OF_AN_ADDRESS`].
     pub returning_of_an_address: usize,
-    /// [`limits::ARRIVING`].
     pub arriving: usize,
-    /// [`limits::ARRIVING_OF_A_NETWORK`].
     pub arriving_of_a_network: usize,
-    /// [`limits::COMING_OF_A_PARTY`].
     pub coming_of_a_party: usize,
-    /// [`limits::INSIDE`].
     pub inside: usize,
-    /// [`limits::CONNECTIONS_OF_A_KEY`].
     pub connections_of_a_key: usize,
-    /// [`limits::CONNECTIONS_OF_A_PARTY`].
     pub connections_of_a_party: usize,
-    /// [`limits::STREAMS_OF_A_SEAT`].
     pub streams_of_a_seat: usize,
-    /// [`limits::STREAMS_OF_A_PARTY`].
     pub streams_of_a_party: usize,
-    /// [`limits::REQUESTS_OF_A_NETWORK`].
     pub requests_of_a_network: usize,
-    /// [`limits::REQUESTS_OF_A_PARTY`].
     pub requests_of_a_party: usize,
-    /// [`limits::REQUESTS_OF_A_KEY`].
     pub requests_of_a_key: usize,
-    /// [`limits::STRANGERS`].
     pub strangers: usize,
     /// [`limits::STRANGERS_BYTES`], of all and of one network.
     pub strangers_bytes: (usize, usize),
     /// [`limits::MEMBERS_BYTES`], of all and of one party.
     pub members_bytes: (usize, usize),
-    /// [`limits::LEAST_BYTES`].
     pub least_bytes: usize,
     /// Handshakes of a network, of one that is known, of a known address, of all of either whence a
     /// party came, of a key.
@@ -297,7 +281,7 @@ impl Door {
         &self.telemetry
     }
 
-    /// Unix seconds.
+    /// The time, in Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.ambient.now()
@@ -327,11 +311,11 @@ impl Door {
     }
 
     /// A key that is counted for this party came from there at that time, before the start.
-    pub fn remember(&self, whence: Network, (key, party): (KeyId, &Party), came: u64) {
+    pub fn remember(&self, whence: Network, key: KeyId, party: &Party, came: u64) {
         let ago = Duration::from_secs(self.ambient.now().saturating_sub(came));
         if let Some(left) = limits::NETWORK_KNOWN.checked_sub(ago) {
             let until = self.ambient.elapsed() + left;
-            self.books().places.known.came((key, party), whence, until);
+            self.books().places.known.came(key, party, whence, until);
         }
     }
 
@@ -460,7 +444,7 @@ impl Place {
         let [.., quota] = door.limits.handshakes;
         let often = books.handshakes.take(key, quota, 1, now);
         often.map_err(|_| Full::Own)?;
-        books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
+        books.places.come_in(&mut self.taken, key, party, &door.limits, now)
     }
 
     /// It is a session from here on. Resolves what is returned when an operator drops it.

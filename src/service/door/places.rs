@@ -24,7 +24,7 @@ use super::known::Known;
 use super::memory::less;
 use super::{Full, Limits, Quota};
 
-/// All places.
+/// All places that connections take.
 #[derive(Debug)]
 pub(super) struct Places {
     next: u64,
@@ -42,7 +42,7 @@ pub(super) enum Way {
     Returning,
     /// One came from its network.
     Arriving,
-    /// Nothing.
+    /// Nothing known came thence.
     Visiting,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum At {
     Inside(KeyId, Party),
 }
 
-/// One place.
+/// The place of one connection.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) id: u64,
@@ -70,17 +70,25 @@ pub(super) struct Taken {
 impl Places {
     pub(super) fn new(limits: &Limits) -> Self {
         let [stranger, known, own, party, _] = limits.handshakes;
-        let party = (limits.coming_of_a_party, party);
+        let parties = || Shares::new(limits.coming_of_a_party, party);
         Self {
             next: 0,
             outside: [
-                Pool::new(limits.returning, (limits.returning_of_an_address, own), party),
-                Pool::new(limits.arriving, (limits.arriving_of_a_network, known), party),
+                Pool::new(
+                    limits.returning,
+                    Shares::new(limits.returning_of_an_address, own),
+                    parties(),
+                ),
+                Pool::new(
+                    limits.arriving,
+                    Shares::new(limits.arriving_of_a_network, known),
+                    parties(),
+                ),
                 // There each network is its own party.
                 Pool::new(
                     limits.visitors,
-                    (limits.visitors_of_a_network, stranger),
-                    (limits.visitors_of_a_network, stranger),
+                    Shares::new(limits.visitors_of_a_network, stranger),
+                    Shares::new(limits.visitors_of_a_network, stranger),
                 ),
             ],
             inside: 0,
@@ -135,7 +143,8 @@ impl Places {
     pub(super) fn come_in(
         &mut self,
         taken: &mut Taken,
-        (key, party): (KeyId, Party),
+        key: KeyId,
+        party: Party,
         limits: &Limits,
         now: Duration,
     ) -> Result<(), Full> {
@@ -152,7 +161,7 @@ impl Places {
         self.keys.insert(key, of_key + 1);
         self.parties.insert(party.clone(), of_party + 1);
         for whence in [Network::of_one(taken.from), Network::of(taken.from)] {
-            self.known.came((key, &party), whence, now + limits::NETWORK_KNOWN);
+            self.known.came(key, &party, whence, now + limits::NETWORK_KNOWN);
         }
         taken.at = At::Inside(key, party);
         Ok(())
@@ -211,8 +220,7 @@ struct Guest {
 }
 
 impl Pool {
-    fn new(of_all: usize, of_a_network: (usize, Quota), of_a_party: (usize, Quota)) -> Self {
-        let (networks, parties) = (Shares::new(of_a_network), Shares::new(of_a_party));
+    fn new(of_all: usize, networks: Shares<Network>, parties: Shares<Party>) -> Self {
         Self { of_all, networks, parties, guests: BTreeMap::new() }
     }
 
@@ -295,7 +303,7 @@ struct Shares<K> {
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
-    fn new((most, quota): (usize, Quota)) -> Self {
+    fn new(most: usize, quota: Quota) -> Self {
         Self { most, quota, taken: HashMap::new(), handshakes: Buckets::default() }
     }
 

@@ -488,7 +488,7 @@ fn whence_members_came_is_known_at_the_next_start() {
     for (whence, key, came) in known {
         let party = world.directory.lock().unwrap()[&key].clone();
         again.directory.lock().unwrap().insert(key, party.clone());
-        again.door.remember(whence, (key, &party), came);
+        again.door.remember(whence, key, &party, came);
     }
     let comes = |at| {
         let neighbours = [0; 4].map(|_| again.arrive(neighbour(at)));
@@ -497,13 +497,13 @@ fn whence_members_came_is_known_at_the_next_start() {
     };
     assert!(comes(1) && comes(2) && !comes(3));
     // A clock that was ahead.
-    let own = (KeyId::of(b"ahead"), &seat(4, "fr/cert/b").party());
-    again.door.remember(network(4), own, u64::MAX);
+    let party = seat(4, "fr/cert/b").party();
+    again.door.remember(network(4), KeyId::of(b"ahead"), &party, u64::MAX);
     assert!(again.door.known().iter().any(|(whence, ..)| *whence == network(4)));
     let later = World::new(FEW);
     later.goes_by(31 * day);
     for (whence, key, came) in world.door.known() {
-        later.door.remember(whence, (key, &seat(1, "fr/cert/a").party()), came);
+        later.door.remember(whence, key, &seat(1, "fr/cert/a").party(), came);
     }
     assert_eq!(later.door.known().len(), 2, "the others have had their month");
 }

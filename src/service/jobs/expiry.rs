@@ -101,7 +101,7 @@ async fn step(
         Some(Value::Outcome(outcome)) => Some(outcome),
         _ => None,
     };
-    let command = Expire::new((at, step), (id, sender), (&message, outcome))?;
+    let command = Expire::new(at, step, id, sender, &message, outcome)?;
     match service.execute_in_turn(command).await? {
         Some(unnamed) => service.let_go(unnamed).await,
         None => Ok(()),

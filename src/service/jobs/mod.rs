@@ -43,8 +43,8 @@ impl Jobs {
         let hints = service.shared.store.wake(vec![keys::DUE.to_vec()]);
         let shared = Arc::downgrade(&service.shared);
         let scrubbing = scrub::run(shared.clone(), self.stop.subscribe());
-        let wakes = (hints, service.shared.clock.clone());
-        let running = run(shared, wakes, self.stop.subscribe());
+        let clock = service.shared.clock.clone();
+        let running = run(shared, hints, clock, self.stop.subscribe());
         let running = tokio::spawn(async {
             tokio::join!(running, scrubbing);
         });
@@ -64,7 +64,8 @@ impl Jobs {
 
 async fn run(
     shared: Weak<Shared>,
-    (mut hints, mut clock): (Hints, watch::Receiver<Clock>),
+    mut hints: Hints,
+    mut clock: watch::Receiver<Clock>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut expiry = Expiry::default();

@@ -2,7 +2,7 @@
 
 use super::bytes::Reader;
 
-/// `SEG_HEADER_LEN`.
+/// `SEG_HEADER_LEN`: bytes before the first message of a segment.
 pub(super) const HEADER: usize = 20;
 /// `MAX_MSG_HEADER_LEN`: nothing begins nearer than this to a segment's end.
 pub(super) const RED_ZONE: usize = 32;
@@ -147,7 +147,7 @@ pub(super) fn last_of_batch(manifest: &[u8]) -> Option<u64> {
     Reader(manifest).lsn()
 }
 
-/// `calculate_message_crc32`.
+/// Whether the checksum is right, as `calculate_message_crc32` makes it.
 fn holds(head: &[u8], body: &[u8], crc: u32) -> bool {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(body);

@@ -269,7 +269,7 @@ impl TestNet {
     pub(crate) async fn with_node(open: Open, store: Arc<dyn Store>, home: &ServiceHome) -> Self {
         let service = open.start(Arc::clone(&store)).await.unwrap();
         let config = home.config().unwrap();
-        let node = Node::start(home, &config, (&service, false), &open.ambient).unwrap();
+        let node = Node::start(home, &config, &service, false, &open.ambient).unwrap();
         let (kept, ca) = ((open, store, service), Trust::new(dates()).ca);
         Self::showing(node.tls(), Limits::default(), kept, ca).await
     }
@@ -288,8 +288,8 @@ impl TestNet {
             trusted_proxies: Vec::new(),
         };
         let (stop, stopped) = watch::channel(false);
-        let both = (listen::tcp(listener), listen::tcp(own));
-        let served = tokio::spawn(run(serving, both, stopped));
+        let (accepted, administrators) = (listen::tcp(listener), listen::tcp(own));
+        let served = tokio::spawn(run(serving, accepted, administrators, stopped));
         Self { open, store, service, address, admin, served, tls, stop, ca }
     }
 

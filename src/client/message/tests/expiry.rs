@@ -81,7 +81,7 @@ fn command(net: &Net, due: &Key) -> Expire {
         Some(Value::Outcome(outcome)) => Some(outcome),
         _ => None,
     };
-    Expire::new((*at, *step), (*id, sender.clone()), (message, outcome)).unwrap()
+    Expire::new(*at, *step, *id, sender.clone(), message, outcome).unwrap()
 }
 
 fn dues(net: &Net) -> Vec<Key> {
@@ -125,7 +125,7 @@ fn chain_holds(net: &Net, contact: &str) -> Mailbox {
         Some(Value::Beginning(stored)) => Some(stored),
         _ => None,
     };
-    let begins = beginning(&net.directory, &contact, (&mailbox, stored));
+    let begins = beginning(&net.directory, &contact, &mailbox, stored);
     let made = (begins.count + 1..=mailbox.count).fold(begins, |made, number| {
         let key = Key::Entry(contact.clone(), number);
         let Some(Value::Entry(entry)) = net.store.get(&key) else { panic!("{number} is missing") };
@@ -275,11 +275,11 @@ fn what_was_sealed_goes_a_day_after_it_expired_and_gives_back_what_it_took() {
         let words = acknowledges.words.clone().unwrap();
         let (body, letters) = (words.body, &words.letters);
         let words = envelope::verify(&net.directory, &words.header, body, letters).unwrap();
-        let message = (id, contact("at/cert-at"));
         let command = crate::domain::commands::acknowledge::Acknowledge::new(
             by,
             open.unwrap(),
-            message,
+            id,
+            contact("at/cert-at"),
             words,
         );
         assert_eq!(net.decide(&command), Err(Refusal::MessageExpired(Which::Id(id))));
@@ -401,7 +401,7 @@ fn a_beginning_that_is_gone_for_long_enough_is_one_number_and_one_value() {
     let Some(Value::Beginning(stored)) = net.store.get(&Key::Beginning(fr.clone())) else {
         panic!("a beginning")
     };
-    assert_eq!(beginning(&net.directory, &fr, (&anew, Some(stored))), anew);
+    assert_eq!(beginning(&net.directory, &fr, &anew, Some(stored)), anew);
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn a_wrong_question_does_nothing() {
         other => panic!("{other:?}"),
     };
     let message = stored(&net);
-    let wrong = |at, step| Expire::new((at, step), (id, sender.clone()), (&message, None)).unwrap();
+    let wrong = |at, step| Expire::new(at, step, id, sender.clone(), &message, None).unwrap();
     let now = at(&mut net, T + 99 * DAY);
     let before = net.store.clone();
     for command in [

@@ -71,16 +71,16 @@ pub struct Session {
 pub enum Progress {
     /// Entries here, of those that the checkpoint counts.
     Entries {
-        /// Here.
+        /// Entries that are here.
         have: u64,
-        /// Counted.
+        /// Entries that the checkpoint counts.
         of: u64,
     },
     /// Facets here, of those that were missing.
     Facets {
-        /// Here.
+        /// Facets that came so far.
         have: usize,
-        /// Missing before.
+        /// Facets that were missing when it began.
         of: usize,
     },
 }
@@ -205,7 +205,8 @@ impl Session {
     pub async fn open_administration(
         home: &Home,
         name: &DirectoryName,
-        (given, who): (Option<Address>, &Owner),
+        given: Option<Address>,
+        who: &Owner,
         net: &Net,
     ) -> Result<Self, ClientError> {
         let addresses = match given {
@@ -224,7 +225,7 @@ impl Session {
             .mended_by(Mend::NameAdminAddress));
         }
         let identity = home.keys().tls(who, &net.ambient)?;
-        let open = || Self::open_at(home, name, (addresses.clone(), Some(&identity)), net);
+        let open = || Self::open_at(home, name, addresses.clone(), Some(&identity), net);
         match open().await {
             // The members' port shows the charters that name another authority.
             Err(why)
@@ -257,13 +258,14 @@ impl Session {
         identity: Option<&Identity>,
         net: &Net,
     ) -> Result<Self, ClientError> {
-        Self::open_at(home, name, (home.addresses(name)?, identity), net).await
+        Self::open_at(home, name, home.addresses(name)?, identity, net).await
     }
 
     async fn open_at(
         home: &Home,
         name: &DirectoryName,
-        (addresses, identity): (Addresses, Option<&Identity>),
+        addresses: Addresses,
+        identity: Option<&Identity>,
         net: &Net,
     ) -> Result<Self, ClientError> {
         let trust = home.trust(name)?;
@@ -314,7 +316,7 @@ impl Session {
         self.patience
     }
 
-    /// The directory.
+    /// The directory whose service this is.
     #[must_use]
     pub const fn name(&self) -> &DirectoryName {
         &self.name

@@ -161,8 +161,9 @@ fn a_fold_of_another_directory_or_history_is_not_believed() {
     let mut renamed = kept::read(&fold(&home), &foreign).unwrap().unwrap();
     let genesis = Digest::of(b"another");
     let directory = renamed.fold.directory.take().unwrap();
-    let (head, charter) = ((directory.size(), directory.clock()), directory.charter().clone());
-    renamed.fold.directory = Some(Directory::at(name(), genesis, head, Arc::new(charter)));
+    let (size, clock) = (directory.size(), directory.clock());
+    let charter = Arc::new(directory.charter().clone());
+    renamed.fold.directory = Some(Directory::at(name(), genesis, size, clock, charter));
     let file = kept::encode(&renamed.fold, &renamed.starts, renamed.length).unwrap();
     not_believed(&home, &log, &file, "another directory");
 }

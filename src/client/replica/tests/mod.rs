@@ -385,7 +385,7 @@ fn varint(mut number: u64) -> Vec<u8> {
 /// The same home, read by a program that knows the rules up to this number.
 fn knowing(home: &Home, known: u32) -> Replica {
     let trust = home.trust(&name()).unwrap();
-    Replica::read((home.folder(&name()), trust), known, Start::Kept, &mut |_, _| {}).unwrap()
+    Replica::read(home.folder(&name()), trust, known, Start::Kept, &mut |_, _| {}).unwrap()
 }
 
 fn synced_knowing(log: &TestLog, home: &Home, known: u32) -> Result<Replica, ReplicaError> {

@@ -95,7 +95,7 @@ impl Says for proto::Charter {
     }
 }
 
-/// Entry 0.
+/// The first charter of a directory, which is entry 0.
 pub(super) fn found(
     name: &DirectoryName,
     verified: &Verified,

@@ -71,7 +71,7 @@ macro_rules! statements {
                 Ok(statement)
             }
 
-            /// Its kind.
+            /// Which kind of statement it is.
             #[must_use]
             pub const fn kind(&self) -> Kind {
                 match self {
@@ -79,7 +79,7 @@ macro_rules! statements {
                 }
             }
 
-            /// Its payload.
+            /// Its payload in its one encoding.
             #[must_use]
             pub fn encode(&self) -> Vec<u8> {
                 match self {
@@ -272,7 +272,7 @@ impl Verified {
         &self.signers
     }
 
-    /// Its identity.
+    /// Its identity: the digest of its envelope.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.envelope.digest()
@@ -283,14 +283,15 @@ impl Verified {
     /// # Errors
     /// [`Refusal::WrongVersion`].
     pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
-        is_next(directory, &self.statement, (self.version, self.digest()))
+        is_next(directory, &self.statement, self.version, self.digest())
     }
 }
 
 fn is_next(
     directory: &Directory,
     statement: &Statement,
-    (version, digest): (u64, Digest),
+    version: u64,
+    digest: Digest,
 ) -> Result<(), Refusal> {
     let newest = statement.says().newest(directory);
     next(newest, version, directory.size(), digest).map(|_| ())
@@ -339,7 +340,7 @@ impl Unverified {
     /// # Errors
     /// [`Refusal::WrongVersion`].
     pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
-        is_next(directory, &self.statement, (self.target.version, self.envelope.digest()))
+        is_next(directory, &self.statement, self.target.version, self.envelope.digest())
     }
 
     /// Its leaf, if it is the newest of its counter already, or an undated one that has taken effect:
@@ -391,7 +392,7 @@ fn repeats(directory: &Directory, statement: &Statement, digest: Digest) -> Opti
 }
 
 impl Verified {
-    /// As [`Unverified::logged`].
+    /// As [`Unverified::logged`], of one that was verified.
     #[must_use]
     pub fn logged(&self, directory: &Directory) -> Option<u64> {
         repeats(directory, &self.statement, self.digest())
@@ -501,8 +502,7 @@ pub fn found(
     let admitted = Admitted { leaf: 0, at: admitted_at };
     let parts = charter::found(name, verified, statement, admitted)?;
     let charter = parts.charter.clone().expect("charter::found makes the charter");
-    let head = (1, parts.clock);
-    let mut directory = Directory::at(name.clone(), verified.digest(), head, charter);
+    let mut directory = Directory::at(name.clone(), verified.digest(), 1, parts.clock, charter);
     directory.advance(&parts);
     Ok((directory, parts))
 }

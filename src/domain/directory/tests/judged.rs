@@ -22,7 +22,7 @@ use crate::tests::golden;
 #[derive(Clone)]
 struct Case {
     name: String,
-    /// None: admitted.
+    /// Why it is refused; none if it is admitted.
     reason: Option<String>,
     base: usize,
     /// The bytes of entries, in hexadecimal.

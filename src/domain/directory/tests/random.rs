@@ -127,9 +127,9 @@ fn started(world: &World) -> Directory {
     }
     let directory = &world.directory;
     let (name, genesis) = (directory.name().clone(), directory.genesis());
-    let head = (last.leaf + 1, clock);
     let charter = Charter::decode(&charter.unwrap().encode()).unwrap();
-    let mut packing = Packing::of(Directory::at(name, genesis, head, Arc::new(charter)));
+    let charter = Arc::new(charter);
+    let mut packing = Packing::of(Directory::at(name, genesis, last.leaf + 1, clock, charter));
     for key in keys.values() {
         packing.key(&key.encode()).unwrap();
     }

@@ -44,7 +44,7 @@ const ALL: usize = 20;
 struct Case {
     name: String,
     judge: &'static str,
-    /// Empty: admitted.
+    /// The reason it is refused with; empty if it is admitted.
     reason: &'static str,
     /// Entries of the log that the judge has.
     entries: usize,
