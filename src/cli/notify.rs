@@ -76,7 +76,7 @@ fn show(ctx: &Context, plan: &Plan, size: usize) {
     ctx.out.data(&object, || format!("Nothing was sent: this was a dry run.\n{}", read_out(plan)));
 }
 
-/// What went.
+/// What went, and by which number it stands in each mailbox.
 fn report(ctx: &Context, notified: &Notified) {
     let (id, accepted) = (notified.went.id, &notified.went.accepted);
     let places = accepted.places().iter().map(

@@ -61,7 +61,7 @@ impl Called {
 /// A contact to be called.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToCall {
-    /// Who.
+    /// The contact, with its names.
     pub of: Called,
     /// Because of what.
     pub why: Why,
@@ -100,7 +100,7 @@ pub fn not_all(calls: &[ToCall]) -> ClientError {
 /// What may be said of a message on a telephone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    /// Who calls.
+    /// In whose name is called.
     pub own: Called,
     /// Of which exercise it is, if it is a drill.
     pub drill: Option<String>,

@@ -36,7 +36,7 @@ use super::page::is_for_people;
 /// A message that the seat could open.
 #[derive(Clone, Debug)]
 pub struct Exposed {
-    /// Its outside.
+    /// Its outside, which holds.
     pub header: VerifiedHeader,
     /// Its number in the mailbox; none, if it was sent from here.
     pub number: Option<u64>,
@@ -49,7 +49,7 @@ pub struct Exposed {
 /// Everything of this home that a seat could open.
 #[derive(Debug)]
 pub struct Exposure {
-    /// The seat.
+    /// The seat that may have been in other hands.
     pub seat: SeatId,
     /// Since when it may have been in other hands, Unix seconds.
     pub since: u64,
@@ -98,7 +98,7 @@ pub enum State {
 /// What such an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wording {
-    /// BCP 47.
+    /// The language of both, BCP 47.
     pub language: &'static str,
     /// In a few words.
     pub title: String,

@@ -33,7 +33,7 @@ use super::told::Note;
 
 /// What is to be sent, and to whom.
 pub struct Notice {
-    /// The contacts.
+    /// The contacts, in any order; one that is named twice gets it once.
     pub to: Vec<ContactId>,
     /// At which level they are addressed.
     pub level: Level,
@@ -73,7 +73,7 @@ pub struct Plan {
 /// A contact to which a message is sealed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct To {
-    /// Who.
+    /// The contact, with its names.
     pub of: Called,
     /// How many of its seats open it.
     pub seats: usize,
@@ -83,9 +83,9 @@ pub struct To {
 pub struct Notified {
     /// To whom it went, and whom to call.
     pub plan: Plan,
-    /// What went.
+    /// What went: the message, or another in its place.
     pub went: Went,
-    /// Its thread.
+    /// The id of its thread's first message.
     pub thread: MessageId,
     session: Session,
     mail: Mail,
@@ -98,7 +98,7 @@ pub enum NotNotified {
     ToNobody(Box<Plan>),
     /// All are called: it waits here, or could not even be kept, as the error says.
     Called {
-        /// Why.
+        /// Why it did not go.
         error: Box<ClientError>,
         /// Whom to call.
         calls: Vec<ToCall>,

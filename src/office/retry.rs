@@ -39,7 +39,7 @@ pub enum NothingAgain {
     WentToOthers {
         /// What was asked for.
         id: MessageId,
-        /// What went.
+        /// What went in its place.
         other: MessageId,
     },
     /// It waits, and goes by itself.
@@ -59,7 +59,7 @@ impl<E: Into<ClientError>> From<E> for NothingAgain {
 /// What came of a request that was handed in again.
 #[derive(Debug)]
 pub struct Again {
-    /// The request.
+    /// The request, by its id.
     pub id: MessageId,
     /// What went, or why nothing did.
     pub went: Result<Went, ClientError>,

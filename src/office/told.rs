@@ -158,9 +158,9 @@ pub enum Note {
     HandingIn(usize),
     /// What a contact says of itself was to hold until then, Unix seconds: it is over.
     RecordOver {
-        /// Of whom.
+        /// Whose record it is.
         contact: ContactId,
-        /// Until when.
+        /// Until when it was to hold.
         expires: u64,
         /// The time by this machine's clock.
         now: u64,

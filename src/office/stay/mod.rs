@@ -62,7 +62,7 @@ pub enum Arrival {
     NotConnected {
         /// Since when, Unix seconds.
         since: u64,
-        /// Why.
+        /// Why the last one ended, or none could be made.
         why: ClientError,
     },
     /// There is a connection again.
@@ -207,7 +207,7 @@ impl<'a> Stay<'a> {
                 biased;
                 Some((courier, due, done)) = handing_in.next() => {
                     mail.takes_over(courier.replica)?;
-                    self.handed_in(mail, &mut work, (due, done))?;
+                    self.handed_in(mail, &mut work, due, done)?;
                 }
                 Some(synced) = syncing.next() => {
                     let synced = match synced {
@@ -238,7 +238,7 @@ impl<'a> Stay<'a> {
                     }
                 }
                 Some((number, came)) = bodies.next() => {
-                    self.take_body(mail, &mut work, (number, came))?;
+                    self.take_body(mail, &mut work, number, came)?;
                 }
                 // Behind what must wait for a sync the stream waits, too.
                 Some(came) = spoilt.next(), if work.unchecked.is_none() => match came {
@@ -296,7 +296,8 @@ impl<'a> Stay<'a> {
         &mut self,
         mail: &Mail,
         work: &mut Work,
-        (due, done): (Due, Result<VerifiedAccepted, ClientError>),
+        due: Due,
+        done: Result<VerifiedAccepted, ClientError>,
     ) -> Result<(), ClientError> {
         let Err(error) = done else {
             self.later_due.done(&due);
@@ -322,7 +323,8 @@ impl<'a> Stay<'a> {
         &mut self,
         mail: &Mail,
         work: &mut Work,
-        (number, came): (u64, Result<v1::Item, ClientError>),
+        number: u64,
+        came: Result<v1::Item, ClientError>,
     ) -> Result<(), ClientError> {
         work.fetching.remove(&number);
         match came {
