@@ -4,6 +4,8 @@
 //! said where (each face), tables and columns (`cli`). Invariants: one word for one thing; foreign text passes
 //! through [`crate::client::message::text`] before it stands here.
 
+mod fr;
+mod language;
 mod mends;
 mod notes;
 
@@ -25,6 +27,7 @@ use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
+pub use language::{Language, Marks};
 pub use mends::{signers, to_do};
 pub use notes::{
     YOU, by, called, left_out, mend, note, sentence, spelled, unkept, whom, why_call, work,
