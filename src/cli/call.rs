@@ -66,7 +66,7 @@ impl ToCall {
 
     /// Says that it gets nothing.
     pub(super) fn warn(&self, ctx: &Context) {
-        ctx.out.warn(words::left_out(&self.of, self.why));
+        ctx.out.warn(ctx.out.language().left_out(&self.of, self.why));
     }
 
     /// For programs.

@@ -476,7 +476,8 @@ impl<'a> Telling<'a> {
         }
         if let (State::Waits, Some(id)) = (&self.state, self.id) {
             if let Err(why) = mail.hand_in(session, id).await {
-                ctx.out.warn(format_args!("{}: {}", self.to, words::sentence(&why)));
+                let why = ctx.out.language().sentence(&why);
+                ctx.out.warn(format_args!("{}: {why}", self.to));
             }
             self.look(mail)?;
         }
