@@ -30,7 +30,7 @@ use base64::prelude::BASE64_STANDARD;
 use clap::Parser;
 use liaison::ambient::Ambient;
 use liaison::client::address::Address;
-use liaison::client::connect::{Proxies, Route, connect};
+use liaison::client::reach::connect::{Proxies, Route, connect};
 use liaison::server::process;
 use liaison::service::door::Limits;
 use liaison::store::Engine;

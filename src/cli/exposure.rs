@@ -93,7 +93,7 @@ async fn tell(
         bar.show("told", done as u64, open as u64);
         let wording = wording(telling, &exposure);
         if let Some(why) = mail.tell_of_exposure(session, telling, &wording).await? {
-            ctx.out.warn(format_args!("{}: {}", telling.to, words::sentence(&why)));
+            ctx.out.warn(format_args!("{}: {}", telling.to, ctx.out.language().sentence(&why)));
         }
     }
     drop(bar);

@@ -89,6 +89,7 @@ fn misused(why: &clap::Error) -> ClientError {
 /// Runs one command, and says how it ended.
 pub async fn run(cli: Cli) -> ExitCode {
     let out = Output::new(cli.global.json, cli.global.no_input);
+    out.warn_of_language();
     let done = match Context::new(cli.global) {
         Ok(ctx) => run_in(&ctx, cli.command).await,
         Err(error) => Err(error),

@@ -50,7 +50,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     report(ctx, &notified);
     let by_telephone = notified.plan.by_telephone.clone();
     if let Err(error) = notified.send_what_waited().await {
-        let why = words::sentence(&error);
+        let why = ctx.out.language().sentence(&error);
         ctx.out.warn(format_args!("what waited before was not handed in: {why}"));
     }
     if by_telephone.is_empty() { Ok(()) } else { Err(not_all(&by_telephone)) }

@@ -1,6 +1,6 @@
 //! What a command prints: data on stdout, everything else on stderr.
 //!
-//! Invariants: with `--json`, stdout is one JSON object; colour only on a terminal and without
+//! Invariants: with `--json`, stdout is one JSON object, in English; colour only on a terminal and without
 //! `NO_COLOR`; text that others wrote is made visible before it reaches a terminal.
 
 use std::fmt::Display;
@@ -16,7 +16,7 @@ use crate::client::error::{ClientError, Family};
 use crate::client::message::text::visible_block;
 use crate::office::asked::Question;
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::words::{self, to_do};
+use crate::words::{self, Language, to_do};
 
 use super::exit;
 
@@ -26,6 +26,7 @@ pub struct Output {
     json: bool,
     colour: bool,
     asks: bool,
+    language: Language,
     listener: Option<UnboundedSender<String>>,
     /// Why nothing can be written here, once that was found.
     disk: Arc<OnceLock<Value>>,
@@ -37,13 +38,36 @@ impl Output {
     pub fn new(json: bool, no_input: bool) -> Self {
         let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
         let asks = !no_input && !json && io::stdin().is_terminal();
-        Self { json, colour, asks, listener: None, disk: Arc::default() }
+        let language = asked_language().ok().flatten().unwrap_or_default();
+        Self { json, colour, asks, language, listener: None, disk: Arc::default() }
     }
 
     /// The same, with data for a listener, a text each, and not for stdout.
     #[must_use]
     pub fn told_to(self, listener: UnboundedSender<String>) -> Self {
         Self { listener: Some(listener), ..self }
+    }
+
+    /// The same, in this language.
+    #[must_use]
+    pub fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// The language of what is said for people besides data.
+    #[must_use]
+    pub const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Says so if a language was asked for that there is not.
+    pub fn warn_of_language(&self) {
+        if let Err(asked) = asked_language() {
+            let tags = Language::ALL.map(Language::tag).join(", ");
+            self.warn(format_args!(
+                "{LANGUAGE}: there is no {asked:?}, only {tags}; this is English"
+            ));
+        }
     }
 
     /// Whether stdout is for a program.
@@ -91,9 +115,7 @@ impl Output {
     /// What a command that reads would write, and cannot: said in one line, once, and in its object.
     pub fn not_kept(&self, what: &str, error: &ClientError) {
         if self.note_disk(error) {
-            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {}", to_do(mend)));
-            let mend = mend.unwrap_or_default();
-            self.warn(format_args!("{what}: {}{mend}", error.sentence));
+            self.warn(self.language.not_kept(what, error));
         }
     }
 
@@ -142,7 +164,7 @@ impl Output {
 
     /// A line that must not be missed.
     pub fn warn(&self, line: impl Display) {
-        self.put(&self.mark("33", "warning: "), line);
+        self.put(&self.mark("33", self.language.marks().warning), line);
     }
 
     /// An error: whose side, what, and the command that mends it. Where the
@@ -151,10 +173,11 @@ impl Output {
         if self.json && error.family != Family::Partial && !error.printed {
             self.print(&json!({ "error": error_json(error) }).to_string());
         }
-        self.put(&self.mark("31", "error: "), words::sentence(error));
-        self.say(format_args!("  {} ({})", error.side, error.reason));
-        if let Some(mend) = words::mend(error) {
-            self.say(format_args!("  to mend it: {mend}"));
+        let (language, marks) = (self.language, self.language.marks());
+        self.put(&self.mark("31", marks.error), language.sentence(error));
+        self.say(format_args!("  {} ({})", language.side(error.side), error.reason));
+        if let Some(mend) = language.mend(error) {
+            self.say(format_args!("  {}{mend}", marks.mend));
         }
     }
 
@@ -176,7 +199,7 @@ impl Output {
     /// Whether somebody is there and says yes.
     #[must_use]
     pub fn agreed(&self, question: &str) -> bool {
-        self.ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case("y"))
+        self.ask(question).is_some_and(|answer| self.language.is_yes(&answer))
     }
 
     fn mark(&self, code: &str, word: &str) -> String {
@@ -187,9 +210,9 @@ impl Output {
 impl Face for Output {
     fn hears(&self, note: Note) {
         match &note {
-            Note::NotKept(what, why) => self.not_kept(words::unkept(*what), why),
-            note if note.warns() => self.warn(words::note(note)),
-            note => self.say(words::note(note)),
+            Note::NotKept(what, why) => self.not_kept(self.language.unkept(*what), why),
+            note if note.warns() => self.warn(self.language.note(note)),
+            note => self.say(self.language.note(note)),
         }
     }
 
@@ -198,8 +221,8 @@ impl Face for Output {
             return false;
         }
         let Question::ToTheOthers(why) = question;
-        self.say(words::sentence(why));
-        self.agreed("send it to the others now, and to these not? [y/N]")
+        self.say(self.language.sentence(why));
+        self.agreed(self.language.question(question))
     }
 
     fn watches(&self) -> Box<dyn Watch> {
@@ -209,7 +232,7 @@ impl Face for Output {
 
 impl Watch for Bar {
     fn shows(&mut self, work: Work, done: u64, of: u64) {
-        self.show(words::work(work), done, of);
+        self.show(self.language.work(work), done, of);
     }
 }
 
@@ -226,9 +249,25 @@ fn error_json(error: &ClientError) -> Value {
     })
 }
 
+/// The language that the environment asks for, if it asks for one.
+///
+/// # Errors
+/// One that there is not.
+fn asked_language() -> Result<Option<Language>, String> {
+    let Some(asked) = std::env::var_os(LANGUAGE).filter(|asked| !asked.is_empty()) else {
+        return Ok(None);
+    };
+    let asked = asked.to_string_lossy();
+    Language::read(&asked).map(Some).ok_or_else(|| asked.into_owned())
+}
+
+/// Not `LANG`: tables and questions are in English, and nobody asked for screens of two languages.
+const LANGUAGE: &str = "LIAISON_LANG";
+
 /// How far long work is, on a terminal; when it is dropped, it leaves no trace.
 pub(super) struct Bar {
     terminal: bool,
+    language: Language,
     shown: Option<(&'static str, ProgressBar)>,
 }
 
@@ -236,7 +275,8 @@ impl Bar {
     /// Shows nothing until some of it is done.
     #[must_use]
     pub(super) fn new(out: &Output) -> Self {
-        Self { terminal: io::stderr().is_terminal() && !out.is_json(), shown: None }
+        let terminal = io::stderr().is_terminal() && !out.is_json();
+        Self { terminal, language: out.language, shown: None }
     }
 
     /// So much of it is done. What is done at once is not shown.
@@ -244,7 +284,7 @@ impl Bar {
         match &self.shown {
             Some((before, bar)) if *before == what => bar.set_position(have),
             _ if self.terminal && of.saturating_sub(have) > AT_ONCE => {
-                self.shown = Some((what, bar(what, have, of)));
+                self.shown = Some((what, bar(self.language, what, have, of)));
             }
             _ => self.shown = None,
         }
@@ -252,11 +292,12 @@ impl Bar {
 }
 
 /// With the rate and the time that is left.
-fn bar(what: &'static str, have: u64, of: u64) -> ProgressBar {
+fn bar(language: Language, what: &'static str, have: u64, of: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::hidden());
     let bar = bar.with_message(what).with_position(have);
-    let template = "{msg} {wide_bar} {pos}/{len}, {per_sec:1}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    let left = language.left();
+    let template = format!("{{msg}} {{wide_bar}} {{pos}}/{{len}}, {{per_sec:1}}, {left}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }
     // What was there before took none of its time, and is counted unseen.
@@ -275,6 +316,7 @@ mod tests {
 
     use super::*;
     use crate::client::error::Side;
+    use crate::client::mend::Mend;
     use crate::client::reason::Here;
     use crate::office::told::Unkept;
 
@@ -311,6 +353,25 @@ mod tests {
         let full =
             ClientError::new(Side::Recipient, Family::Refused, Here::DealtWith, "it is full");
         assert!(!Output::new(false, true).agrees(&Question::ToTheOthers(&full)));
+    }
+
+    /// Scripts read it, wherever they run.
+    #[test]
+    fn what_a_program_reads_is_english_in_any_language() {
+        let (listener, mut printed) = unbounded_channel();
+        let out = Output::new(true, true).in_language(Language::Fr).told_to(listener);
+        let full = ClientError::new(Side::Ours, Family::Unexpected, Here::DiskFull, "it is full");
+        let error = full.mended_by(Mend::AgainLater);
+        out.hears(Note::NotKept(Unkept::Index, error.clone()));
+        out.error(&error);
+        out.data(&json!({}), String::new);
+        let mut object = || serde_json::from_str::<Value>(&printed.try_recv().unwrap()).unwrap();
+        let (said, kept) = (object(), object());
+        for of in [&said["error"], &kept["disk"]] {
+            assert_eq!(of["sentence"], "it is full");
+            assert_eq!(of["mend"], "give the command again in a while");
+        }
+        assert_eq!(said["error"]["side"], "this side");
     }
 
     #[test]

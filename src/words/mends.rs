@@ -338,7 +338,7 @@ const ASK_WHETHER_IT_MOVED: &str = "see whether anything else can be reached fro
                                     (liaisond invitation); then liaison join INVITATION";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::PathBuf;
 
     use clap::Parser as _;
@@ -401,8 +401,22 @@ mod tests {
         }
     }
 
+    /// The longest beginning of a line that is one. What is left out (`...`) is for whoever types.
+    pub(in crate::words) fn command(line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ends = (2..=words.len()).rev().map(|end| words[..end].join(" "));
+        let left_out = words.iter().position(|word| *word == "...");
+        let whole = left_out.map(|at| words[..=at].join(" "));
+        let longest = || ends.into_iter().find(|begins| parses(begins));
+        whole.or_else(longest).unwrap_or_else(|| panic!("{line}: no command"))
+    }
+
+    fn parses(line: &str) -> bool {
+        stands(Cli::try_parse_from(filled(line).split(' ')))
+    }
+
     /// Each from its name up to the end of its clause.
-    fn command_lines(said: &str) -> Vec<&str> {
+    pub(in crate::words) fn command_lines(said: &str) -> Vec<&str> {
         let starts = said.match_indices("liaison ").map(|(at, _)| at);
         let starts =
             starts.filter(|at| said[..*at].chars().last().is_none_or(|of| " (".contains(of)));
@@ -416,15 +430,7 @@ mod tests {
 
     /// Whether it is one, with prose behind it perhaps. What is left out (`...`) is for whoever types.
     fn is_command(line: &str) -> bool {
-        let filled = line
-            .replace("MEMBER/CONTACT/SEAT", "fr/cert/duty-9")
-            .replace("/CONTACT/SEAT", "/cert/duty-9")
-            .replace("NEW_NAME", "duty-9")
-            .replace("SEAT...", "fr/cert/duty-9")
-            .replace("SEAT", "fr/cert/duty-9")
-            .replace("CONTACT", "fr/cert")
-            .replace("LEVEL", "technical")
-            .replace("NUMBER", "3");
+        let filled = filled(line);
         let words: Vec<&str> = filled.split(' ').collect();
         if words.contains(&"...") {
             return true;
@@ -432,15 +438,6 @@ mod tests {
         // An option at the end whose value stands in the next clause.
         let holders = ["alice", "fr", "fr/cert", "fr/cert/duty-9"];
         let whole = |more: Option<&&str>| Cli::try_parse_from(words.iter().chain(more));
-        let stands = |parsed: Result<Cli, clap::Error>| match parsed.map_err(|why| why.kind()) {
-            Ok(_)
-            | Err(
-                ErrorKind::MissingRequiredArgument
-                | ErrorKind::MissingSubcommand
-                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
-            ) => true,
-            Err(_) => false,
-        };
         let ends = words.last().is_some_and(|word| word.starts_with("--"));
         if stands(whole(None)) || ends && holders.iter().any(|of| stands(whole(Some(of)))) {
             return true;
@@ -450,6 +447,31 @@ mod tests {
         let prose = |word: &&str| word.bytes().all(|letter| letter.is_ascii_lowercase());
         let end = (2..words.len()).rev().find(begins);
         end.is_some_and(|end| words[end..].iter().all(prose))
+    }
+
+    /// Whether it is one, or only lacks more.
+    fn stands(parsed: Result<Cli, clap::Error>) -> bool {
+        match parsed.map_err(|why| why.kind()) {
+            Ok(_)
+            | Err(
+                ErrorKind::MissingRequiredArgument
+                | ErrorKind::MissingSubcommand
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            ) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// What stands for a value is one.
+    fn filled(line: &str) -> String {
+        line.replace("MEMBER/CONTACT/SEAT", "fr/cert/duty-9")
+            .replace("/CONTACT/SEAT", "/cert/duty-9")
+            .replace("NEW_NAME", "duty-9")
+            .replace("SEAT...", "fr/cert/duty-9")
+            .replace("SEAT", "fr/cert/duty-9")
+            .replace("CONTACT", "fr/cert")
+            .replace("LEVEL", "technical")
+            .replace("NUMBER", "3")
     }
 
     /// The variants, as the source has them.
@@ -462,7 +484,7 @@ mod tests {
     }
 
     /// One of each variant at least.
-    fn samples() -> Vec<Mend> {
+    pub(in crate::words) fn samples() -> Vec<Mend> {
         let contact: ContactId = "fr/cert".parse().unwrap();
         let other: ContactId = "at/cert".parse().unwrap();
         let member: MemberId = "fr".parse().unwrap();

@@ -7,6 +7,7 @@ use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{self, Amiss};
 use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::office::asked::Question;
 use crate::office::call::Called;
 use crate::office::page::By;
 use crate::office::told::{Note, Unkept, Work};
@@ -157,6 +158,13 @@ pub const fn work(work: Work) -> &'static str {
         Work::Entries => "entries",
         Work::Details => "details",
         Work::Messages => "messages",
+    }
+}
+
+/// What people are asked.
+pub(super) const fn question(question: &Question<'_>) -> &'static str {
+    match question {
+        Question::ToTheOthers(_) => "send it to the others now, and to these not? [y/N]",
     }
 }
 

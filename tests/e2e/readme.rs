@@ -43,6 +43,7 @@ pub(crate) fn run(script: &str, folder: &Path) -> Output {
         .env("PATH", format!("{}:{path}", programs().display()))
         .env_remove("LIAISON_HOME")
         .env_remove("LIAISON_AS")
+        .env_remove("LIAISON_LANG")
         .env_remove("HTTPS_PROXY")
         .env_remove("https_proxy")
         .output()

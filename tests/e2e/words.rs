@@ -147,6 +147,28 @@ fn refused(typed: &str, folder: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
+fn an_error_is_said_in_the_language_asked_for_and_scripts_read_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |typed: &str| {
+        let output = run(&format!("{typed} --home none sync </dev/null"), folder.path());
+        assert_eq!(output.status.code(), Some(2), "{typed}");
+        [output.stdout, output.stderr].map(|of| String::from_utf8(of).unwrap())
+    };
+    let plain = said("liaison");
+    assert!(plain[1].starts_with("error: "), "{}", plain[1]);
+    assert_eq!(said("LIAISON_LANG=en liaison"), plain);
+    assert_eq!(said("LIAISON_LANG= liaison"), plain);
+    let [_, french] = said("LIAISON_LANG=fr liaison");
+    assert!(french.starts_with("erreur\u{a0}: il n’y a pas de dossier de base"), "{french}");
+    assert!(french.contains("\n  ce côté-ci (NO_HOME)\n  remède\u{a0}: "), "{french}");
+    let [english, _] = said("liaison --json");
+    assert_eq!(said("LIAISON_LANG=fr liaison --json")[0], english);
+    let [_, other] = said("LIAISON_LANG=tlh liaison");
+    let warned = "warning: LIAISON_LANG: there is no \"tlh\", only en, fr; this is English\n";
+    assert_eq!(other, format!("{warned}{}", plain[1]));
+}
+
+#[test]
 fn a_record_is_asked_about_before_it_is_published_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -34,7 +34,7 @@ fn hears(ctx: &Context, said: &mut Said, arrival: Arrival) {
         }
         Arrival::Gone(gone) => say_gone(ctx, gone),
         Arrival::GoneNotKept(why) => ctx.out.not_kept(GONE_NOT_KEPT, &why),
-        Arrival::Note(note) if said.is_new(&words::note(&note)) => ctx.office.tell(note),
+        Arrival::Note(note) if said.is_new(&words::note(&note)) => ctx.office.tell(*note),
         Arrival::Note(_) => {}
         Arrival::NotAgain(why) => ctx.out.say(why),
         Arrival::NotConnected { since, why } => say_lost(ctx, since, &why),

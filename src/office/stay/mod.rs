@@ -55,7 +55,7 @@ pub enum Arrival {
     /// That it was heard what is gone cannot be kept: it is said again.
     GoneNotKept(ClientError),
     /// Something else that people should know; with each head of the relay again.
-    Note(Note),
+    Note(Box<Note>),
     /// What came spoilt does not come again now.
     NotAgain(ClientError),
     /// There is no connection.
@@ -398,7 +398,7 @@ impl<'a> Stay<'a> {
             unverified.into_iter().for_each(|row| hears(Arrival::Doubted(Box::new(row))));
             Ok(())
         });
-        news.notes().into_iter().for_each(|note| hears(Arrival::Note(note)));
+        news.notes().into_iter().for_each(|note| hears(Arrival::Note(Box::new(note))));
         announced
     }
 
