@@ -3,7 +3,7 @@
 
 use crate::client::reason::Here;
 
-/// What happened.
+/// What happened, without the values of it.
 pub(super) const fn said(here: Here) -> &'static str {
     match here {
         Here::ActFailed => "l’acte n’a pas pu être exécuté",

@@ -158,10 +158,10 @@ pub(in crate::words) fn note(note: &Note) -> String {
         Note::Sealed(to, seats) => {
             let (contact, name) = (&to.contact, called(to));
             let seats = if *seats == 1 { "1 siège" } else { &format!("{seats} sièges") };
-            format!("scellé pour {contact} ({name}) : {seats}")
+            format!("scellé pour {contact} ({name}) : {seats}")
         }
         Note::HopedFor(urgency, within) => format!(
-            "{} : une prise en charge est espérée sous {} (à titre indicatif)",
+            "{} : une prise en charge est espérée sous {} (à titre indicatif)",
             of_urgency(*urgency),
             lasting(u64::from(*within))
         ),
@@ -446,7 +446,7 @@ fn recipients(of: &Addressing) -> String {
     refusal::list(&to)
 }
 
-/// A class.
+/// A class, with its article.
 fn a_class(class: OrLater<Class>) -> String {
     let known = match class {
         OrLater::Later(number) => return format!("{UNKNOWN_KIND} ({number})"),
@@ -478,7 +478,7 @@ fn frozen(why: &Frozen) -> String {
     )
 }
 
-/// Whose keys.
+/// Whose keys they are, behind a noun.
 fn of_owner(owner: &Owner) -> String {
     match owner {
         Owner::Registrar(id) => format!("du greffier {id}"),
