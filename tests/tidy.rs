@@ -88,7 +88,6 @@ const TAKE_TUPLES: &[&str] = &[
     "src/office/again.rs: outside",
     "src/office/again.rs: seal_again",
     "src/office/again.rs: seal_to_others",
-    "src/office/call.rs: who_cannot",
     "src/office/collect.rs: acknowledge",
     "src/office/collect.rs: amiss",
     "src/office/collect.rs: answer",

@@ -162,7 +162,7 @@ pub fn status(bytes: &[u8]) -> bool {
     let reason = status::reason(&said);
     let retry = status::retry_in(&said);
     let error = ClientError::from(said.clone());
-    assert_eq!(error.retry_in().is_some(), reason.is_some() && retry.is_some());
+    assert_eq!(error.facts.retry_in.is_some(), reason.is_some() && retry.is_some());
     assert_eq!(status::reason(&said), reason, "the same twice");
     reason.is_some() || retry.is_some()
 }

@@ -318,7 +318,7 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
 /// A handshake that was reset or hangs may meet a box that takes the first segment of a connection
 /// for all of it.
 async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) {
-    let hangs = error.details.get("leg").is_some_and(|leg| leg == Leg::Tls.name());
+    let hangs = error.facts.leg == Some(Leg::Tls);
     let Ok(name) = ctx.office.name() else { return };
     if (error.reason == Here::Tls || hangs)
         && session::opens_for_a_small_hello(&ctx.office.home, &name, &ctx.office.net).await

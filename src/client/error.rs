@@ -9,18 +9,18 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tonic::{Code, Status};
 
 use crate::crypto::sign::CannotSign;
-use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::ids::MessageId;
 use crate::domain::refusal::Refusal;
 use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{details, status, v1};
 
 use super::armour::InvalidArmour;
 use super::draft::DraftError;
+use super::facts::{Facts, RETRY_IN};
 use super::fate::Fate;
 use super::format::{self, WrongFormat};
 use super::home::HomeError;
@@ -94,6 +94,8 @@ pub struct ClientError {
     pub mend: Option<Box<Mend>>,
     /// What a script may want to read besides.
     pub details: BTreeMap<String, String>,
+    /// What of these decides something on this side.
+    pub facts: Box<Facts>,
     /// Of which family.
     pub family: Family,
     /// Whether the command has printed its object already, and this is only how it ends.
@@ -112,8 +114,15 @@ impl ClientError {
         sentence: impl fmt::Display,
     ) -> Self {
         let (reason, sentence) = (reason.into(), sentence.to_string());
-        let details = BTreeMap::new();
-        Self { side, reason, sentence, mend: None, details, family, printed: false, fate: None }
+        let (details, facts) = (BTreeMap::new(), Box::default());
+        let (mend, printed, fate) = (None, false, None);
+        Self { side, reason, sentence, mend, details, facts, family, printed, fate }
+    }
+
+    /// The same, with what was said besides.
+    fn with_details(self, details: BTreeMap<String, String>) -> Self {
+        let facts = Box::new(Facts::of(&details));
+        Self { details, facts, ..self }
     }
 
     /// The same, with what mends it.
@@ -152,8 +161,9 @@ impl ClientError {
     pub fn refused(refused: v1::RefusedStatement) -> Self {
         let reason = Reason::read(&refused.reason);
         let (family, side) = judged(&reason);
-        let details = refused.details.into_iter().collect();
-        Self { details, ..Self::new(side, family, reason, refused.sentence) }.with_usual_mend()
+        Self::new(side, family, reason, refused.sentence)
+            .with_details(refused.details.into_iter().collect())
+            .with_usual_mend()
     }
 
     /// Whether the same may succeed later, and nobody here has to do anything for it: the network is
@@ -162,7 +172,7 @@ impl ClientError {
     pub fn passes(&self) -> bool {
         self.side == Side::Network
             || self.family == Family::NotReachable
-            || self.details.contains_key(RETRY_IN)
+            || self.facts.retry_in.is_some()
             || self.reason.rule().is_some_and(|rule| PASSING.contains(&rule))
             || self.reason.here().is_some_and(|here| OF_A_SERVER.contains(&here))
     }
@@ -172,18 +182,6 @@ impl ClientError {
     pub fn is_of_writing(&self) -> bool {
         let here = self.reason.here();
         matches!(here, Some(Here::DiskFull | Here::ReadOnly | Here::NotYours | Here::HomeBusy))
-    }
-
-    /// After which time the service may be asked again, if it says.
-    #[must_use]
-    pub fn retry_in(&self) -> Option<Duration> {
-        self.details.get(RETRY_IN)?.parse().ok().map(Duration::from_secs)
-    }
-
-    /// The contacts that the service names: those that take no more.
-    pub fn contacts(&self) -> impl Iterator<Item = ContactId> {
-        let named = self.details.get("contacts").map_or("", String::as_str);
-        named.split(", ").filter_map(|contact| contact.parse().ok())
     }
 
     /// The same, of what became so.
@@ -245,8 +243,9 @@ impl From<&Refusal> for ClientError {
     fn from(refusal: &Refusal) -> Self {
         let reason = refusal.reason().into();
         let (family, side) = judged(&reason);
-        let details = details::of(refusal).into_iter().collect();
-        Self { details, ..Self::new(side, family, reason, refusal) }.with_usual_mend()
+        Self::new(side, family, reason, refusal)
+            .with_details(details::of(refusal).into_iter().collect())
+            .with_usual_mend()
     }
 }
 
@@ -297,7 +296,7 @@ impl From<Status> for ClientError {
             let retry_in = retry_in.map(|wait| (RETRY_IN.to_owned(), wait.as_secs().to_string()));
             let details = status::all_details(&status).into_iter().chain(retry_in).collect();
             let error = Self::new(side, family, reason, status.message());
-            return Self { details, ..error }.with_usual_mend();
+            return error.with_details(details).with_usual_mend();
         }
         of_other_status(&status)
     }
@@ -367,6 +366,7 @@ impl From<ConnectError> for ClientError {
                 let (family, reason) = (Family::NotReachable, Here::TimedOut);
                 let mut found = Self::new(Side::Network, family, reason, &error);
                 found.details.insert("leg".to_owned(), leg.name().to_owned());
+                found.facts.leg = Some(*leg);
                 return found.mended_by(mend_of_the_way(&error));
             }
         };
@@ -875,8 +875,6 @@ const OF_A_SERVER: [Here; 8] = [
     Here::ServerBadSignature,
     Here::ServerUnusable,
 ];
-/// After so many seconds the service may be asked again.
-const RETRY_IN: &str = "retry_in";
 
 #[cfg(test)]
 mod tests {

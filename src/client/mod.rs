@@ -12,6 +12,7 @@ pub mod charters;
 pub mod clocks;
 pub mod draft;
 pub mod error;
+pub mod facts;
 pub mod fate;
 pub mod format;
 pub mod home;

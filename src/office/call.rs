@@ -140,18 +140,18 @@ pub fn without_seats(directory: &Directory, contact: &ContactId) -> Option<Why> 
     }
 }
 
-/// Who of these contacts cannot have a message that was not accepted for this reason, and why.
+/// Who of these contacts cannot have a message that was not accepted for this reason, and why. Those that are
+/// `full` take no more now, as the service says.
 #[must_use]
 pub fn who_cannot<'a>(
     directory: &Directory,
     to: impl Iterator<Item = &'a ContactId>,
-    (reason, full): (&Reason, impl Iterator<Item = ContactId>),
+    reason: &Reason,
+    full: &[ContactId],
 ) -> Vec<(&'a ContactId, Why)> {
-    let full: Vec<ContactId> = match reason.rule() {
-        Some(Rule::MailboxShare) => full.collect(),
-        Some(Rule::RecipientWithoutSeats | Rule::RecipientListed | Rule::UnknownContact) => {
-            Vec::new()
-        }
+    let full = match reason.rule() {
+        Some(Rule::MailboxShare) => full,
+        Some(Rule::RecipientWithoutSeats | Rule::RecipientListed | Rule::UnknownContact) => &[],
         _ => return Vec::new(),
     };
     let why = |contact: &ContactId| {
@@ -189,8 +189,7 @@ mod tests {
         let who = |why: Refusal| {
             let why = ClientError::from(why);
             assert_eq!(why.side == Side::Recipient, why.reason.code() != "BODY_DIGEST");
-            let why = (&why.reason, why.contacts());
-            let found = who_cannot(&net.directory, all.iter(), why);
+            let found = who_cannot(&net.directory, all.iter(), &why.reason, &why.facts.contacts);
             found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
         };
         let (without, full) = (Why::WithoutSeats, Why::Full);

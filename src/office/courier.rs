@@ -168,7 +168,7 @@ impl Courier {
         let of = &header.addressing().recipients;
         let to = of.iter().map(|to| &to.contact);
         let cannot =
-            call::who_cannot(self.replica.directory()?, to, (&error.reason, error.contacts()));
+            call::who_cannot(self.replica.directory()?, to, &error.reason, &error.facts.contacts);
         match call::mend(id, &cannot, of.len()) {
             Some(mend) => Ok(error.mended_by(mend)),
             None => Ok(error),

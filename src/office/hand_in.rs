@@ -136,8 +136,8 @@ pub fn is_outdated(error: &ClientError) -> bool {
 /// none, and what did not come from a service of ours has other reasons.
 pub(super) fn is_definite(error: &ClientError) -> bool {
     // By our own clock it expires, not by the relay's.
-    let expires = error.details.get("field").is_some_and(|field| field == "expires");
-    error.reason.rule().is_some_and(|rule| DEFINITE.contains(&rule)) && !expires
+    let of_expiry = error.facts.of_expiry;
+    error.reason.rule().is_some_and(|rule| DEFINITE.contains(&rule)) && !of_expiry
 }
 
 /// Those reasons of the relay that say something of the bytes, or of a directory that the sender saw.

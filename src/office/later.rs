@@ -38,7 +38,7 @@ impl<K> Default for Later<K> {
 impl<K: Ord> Later<K> {
     /// It failed. It waits as long as the service says, else twice as long each time.
     pub fn failed(&mut self, what: K, why: &ClientError, now: Instant) {
-        let said = why.retry_in().map(|said| said.clamp(FIRST_PAUSE, LONGEST));
+        let said = why.facts.retry_in.map(|said| said.clamp(FIRST_PAUSE, LONGEST));
         if why.reason == Rule::Busy {
             self.busy = Some(now + said.unwrap_or(FIRST_PAUSE));
             return;
@@ -84,7 +84,8 @@ impl LaterDue {
     pub fn failed(&mut self, due: &Due, why: &ClientError, now: Instant) {
         let full: Vec<_> = match why.reason.rule() {
             Some(Rule::MailboxShare) => {
-                why.contacts().filter(|of| due.to.contains(of)).map(Some).collect()
+                let full = why.facts.contacts.iter().filter(|of| due.to.contains(of));
+                full.cloned().map(Some).collect()
             }
             Some(Rule::QuotaExceeded | Rule::StorageFull | Rule::StorageReadOnly) => vec![None],
             _ => Vec::new(),

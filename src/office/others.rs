@@ -47,7 +47,7 @@ impl Mail {
             let Some(of) = self.addressing(id)? else { return Err(error) };
             let to = of.recipients.iter().map(|to| &to.contact);
             let directory = self.replica.directory()?;
-            let cannot = who_cannot(directory, to, (&error.reason, error.contacts()));
+            let cannot = who_cannot(directory, to, &error.reason, &error.facts.contacts);
             let are_some = (1..of.recipients.len()).contains(&cannot.len());
             if !are_some || !(skip || office.agrees(&Question::ToTheOthers(&error))) {
                 return Err(error);

@@ -130,10 +130,10 @@ fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
 #[must_use]
 pub fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientError {
     let at = match error.reason.rule() {
-        Some(Rule::IssuedInFuture | Rule::IssuedTooEarly) => error.details.get("at"),
+        Some(Rule::IssuedInFuture | Rule::IssuedTooEarly) => error.facts.at,
         _ => None,
     };
-    let Some(service) = at.and_then(|at| at.parse().ok()) else { return error };
+    let Some(service) = at else { return error };
     let clocks = Clocks { own, service: Some(service), directory };
     let Some(wrong) = clocks.wrong() else { return error };
     let said = wrong_clock(&clocks, wrong);

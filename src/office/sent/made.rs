@@ -193,7 +193,7 @@ fn cannot_have_it(
     to: &[&ContactId],
     reason: &Reason,
 ) -> Vec<(ContactId, Why)> {
-    let cannot = who_cannot(directory, to.iter().copied(), (reason, std::iter::empty()));
+    let cannot = who_cannot(directory, to.iter().copied(), reason, &[]);
     cannot.into_iter().map(|(contact, why)| (contact.clone(), why)).collect()
 }
 
