@@ -39,6 +39,8 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod expiry;
+mod homes;
+mod reading;
 pub(crate) mod whole;
 
 /// One seat's machine.

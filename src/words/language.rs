@@ -17,7 +17,7 @@ pub enum Language {
     /// English, which also scripts read.
     #[default]
     En,
-    /// French.
+    /// French, as CERT-FR writes it.
     Fr,
 }
 
@@ -36,7 +36,7 @@ impl Language {
     /// Each of them.
     pub const ALL: [Self; 2] = [Self::En, Self::Fr];
 
-    /// Its tag.
+    /// Its tag, BCP 47.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         match self {

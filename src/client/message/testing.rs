@@ -11,7 +11,7 @@ use crate::client::invitation::Invitation;
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::commands::acknowledge::Acknowledge;
 use crate::domain::commands::submit::Submit;
@@ -267,11 +267,16 @@ impl Net {
                 tls: Some(listed(&format!("{tag} tls"), &tag, Use::Tls)),
             }
         });
+        self.roster_of(id, version, seats.collect());
+    }
+
+    /// A roster of these seats, whatever their keys are.
+    pub(crate) fn roster_of(&mut self, id: &str, version: u64, seats: Vec<proto::Seat>) {
         let roster = proto::Roster {
             targets: self.targets(version),
             issued_at: 1000,
             contact: id.to_owned(),
-            seats: seats.collect(),
+            seats,
             facets: vec![],
         };
         let member = id.split('/').next().unwrap();
@@ -280,7 +285,11 @@ impl Net {
 
     /// The end of a seat's sign key, by the authority.
     pub(crate) fn revoke_sign_key(&mut self, of: &str) {
-        let key = sign_key(&format!("{of} sign")).public().id();
+        self.revoke(of, &sign_key(&format!("{of} sign")).public().id());
+    }
+
+    /// The end of this key of a seat, by the authority.
+    pub(crate) fn revoke(&mut self, of: &str, key: &KeyId) {
         let revocation = proto::Revocation {
             targets: self.targets(0),
             issued_at: 1000,

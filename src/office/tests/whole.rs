@@ -35,12 +35,9 @@ impl Whole {
     pub(crate) fn of(net: &Net, of: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::at(dir.path().to_owned());
-        let replica = net.copy(&home);
-        let dial = Arc::new(Nowhere);
-        let to = session::Net { dial, proxies: Proxies::default(), ambient: net.ambient.clone() };
-        let chosen = Chosen { directory: Some(NAME.parse().unwrap()), seat: Some(seat(of)) };
-        let told = Arc::new(Told::default());
-        let office = Office { home, net: to, chosen, face: told.clone() };
+        let (replica, told) = (net.copy(&home), Arc::new(Told::default()));
+        let mut office = office(net, home, told.clone());
+        office.chosen.seat = Some(seat(of));
         let keys = SeatKeys::held(opening_keys(of, 1), sign_key(&format!("{of} sign")));
         let mail = Mail::with(&office, replica, (seat(of), keys)).unwrap();
         Self { mail, told, _dir: dir }
@@ -115,9 +112,17 @@ impl Whole {
     }
 }
 
+/// A home at work that names no seat, and reaches nobody.
+pub(crate) fn office(net: &Net, home: Home, face: Arc<dyn Face>) -> Office {
+    let (dial, ambient) = (Arc::new(Nowhere), net.ambient.clone());
+    let to = session::Net { dial, proxies: Proxies::default(), ambient };
+    let chosen = Chosen { directory: Some(NAME.parse().unwrap()), seat: None };
+    Office { home, net: to, chosen, face }
+}
+
 /// What a face heard that never says yes.
 #[derive(Default)]
-struct Told(Mutex<Vec<Note>>);
+pub(crate) struct Told(Mutex<Vec<Note>>);
 
 impl Face for Told {
     fn hears(&self, note: Note) {

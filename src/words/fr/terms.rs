@@ -368,7 +368,7 @@ pub(super) fn undue(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Who called.
+/// The role of who called, by its word.
 pub(super) fn caller(of: &Values<'_>) -> Option<String> {
     let caller = || of.text("caller");
     Some(match of.raw("found")? {
@@ -383,7 +383,7 @@ pub(super) fn caller(of: &Values<'_>) -> Option<String> {
     })
 }
 
-/// Who may.
+/// The roles that may call, by their words.
 pub(super) fn allowed(list: &str) -> Option<String> {
     let each = list.split(", ").map(|word| {
         Some(match word {
