@@ -38,6 +38,7 @@ use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
+mod acknowledging;
 mod expiry;
 mod homes;
 mod reading;

@@ -85,6 +85,40 @@ fn a_header_alone_is_listed_as_not_fetched() {
 }
 
 #[test]
+fn what_was_sent_from_here_to_its_own_contact_is_listed_and_nobody_is_told_of_it() {
+    let mut net = Net::new();
+    let mut paris = Whole::of(&net, FR);
+    let sealed = net.seal(net.outside(FR, &[CERT]), &notification(1));
+    let request = Request::submit(sealed.envelope);
+    paris.mail.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+    paris.hand_in(&mut net);
+    net.roster(CERT, 2, &["duty-1"]);
+    paris.sync(&net);
+    let found = paris.mail.exposure(&seat(FR_2), 0).unwrap();
+    assert_eq!(ids(&found), [sealed.id]);
+    assert_eq!((found.messages[0].number, found.messages[0].fetched), (None, true));
+    assert!(paris.mail.tellings(&found).unwrap().is_empty());
+}
+
+/// Of receipts and words of acknowledgements it is said how many there are.
+#[test]
+fn what_machines_sent_each_other_is_counted_while_the_relay_had_it() {
+    let mut net = Net::new();
+    let mut paris = Whole::of(&net, FR);
+    let sealed = net.seal(net.outside(FR, &["at/cert-at"]), &notification(1));
+    let request = Request::submit(sealed.envelope);
+    paris.mail.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+    paris.hand_in(&mut net);
+    let mut vienna = Whole::of(&net, AT);
+    vienna.collect(&net);
+    vienna.hand_in(&mut net);
+    paris.collect(&net);
+    let machines = |since| paris.mail.exposure(&seat(FR_2), since).unwrap().machines;
+    assert_eq!(machines(0), 1);
+    assert_eq!(machines(paris.mail.office.ambient().now() + 365 * 86_400), 0);
+}
+
+#[test]
 fn nothing_is_said_of_a_home_that_has_collected_nothing() {
     let net = Net::new();
     let paris = Whole::of(&net, FR);
