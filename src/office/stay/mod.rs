@@ -408,9 +408,9 @@ impl<'a> Stay<'a> {
         if gone.is_empty() {
             return Ok(());
         }
-        let kept = mail.told_gone(&gone);
-        (self.hears)(Arrival::Gone(gone));
-        if let Err(why) = kept {
+        // Heard first: what is noted before may never be said.
+        (self.hears)(Arrival::Gone(gone.clone()));
+        if let Err(why) = mail.told_gone(&gone) {
             (self.hears)(Arrival::GoneNotKept(why));
         }
         Ok(())
