@@ -78,7 +78,11 @@ pub fn left_out(of: &Called, why: Why) -> String {
 /// Its own name and that of its member.
 #[must_use]
 pub fn called(of: &Called) -> String {
-    let (own, member) = (name(&of.names), name(&of.member));
+    both_names(of, name(&of.names), &name(&of.member))
+}
+
+/// The same of names in a language of the reader's; either may be empty.
+pub(super) fn both_names(of: &Called, own: String, member: &str) -> String {
     match (own.is_empty(), member.is_empty()) {
         (true, true) => of.contact.to_string(),
         (true, false) => format!("{}, {member}", of.contact),

@@ -20,6 +20,7 @@ use crate::office::call::{Called, Why};
 use crate::office::collect::Unproven;
 use crate::office::told::{Note, Unkept, Work};
 use crate::signed::proto::{Class, Text, Urgency};
+use crate::words::calls::both_names;
 use crate::words::{self, day, span, when};
 
 use super::{cause, terms, to_do};
@@ -288,13 +289,7 @@ const fn of_urgency(urgency: Urgency) -> &'static str {
 }
 
 fn called(of: &Called) -> String {
-    let (own, member) = (name(&of.names), name(&of.member));
-    match (own.is_empty(), member.is_empty()) {
-        (true, true) => of.contact.to_string(),
-        (true, false) => format!("{}, {member}", of.contact),
-        (false, true) => own,
-        (false, false) => format!("{own}, {member}"),
-    }
+    both_names(of, name(&of.names), &name(&of.member))
 }
 
 /// The name in French, or as everybody sees it.
