@@ -7,15 +7,12 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::read_public;
-use crate::client::mend::Mend;
-use crate::client::reason::Here;
 use crate::client::replica::Replica;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Member, Statement};
-use crate::domain::ids::MemberId;
 use crate::domain::refusal::Refusal;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::terms::{KeyId, MemberId};
 use crate::signed::canonical;
 use crate::signed::proto::{self, MemberKind};
 use crate::wire::v1;

@@ -8,11 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::client::address::Address;
-use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 use crate::office::muted::Sender;
 use crate::office::pointer::Pointer;
-use crate::signed::proto::{Kind, Level, Tlp, Urgency};
+use crate::office::terms::{
+    Address, ContactId, DirectoryName, Kind, Level, MemberId, PersonId, SeatId, Tlp, Urgency,
+};
 
 /// Who to call in the other country, is it really them, and how to tell them in confidence.
 #[derive(Debug, Parser)]

@@ -6,14 +6,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::administration::{Copy, verify as verified};
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::keys::Role;
-use crate::client::mend::Mend;
-use crate::client::message::text::visible;
-use crate::client::reason::Here;
 use crate::domain::directory::Directory;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::terms::Role;
 use crate::signed::proto::AuditRecord;
-use crate::words::when;
+use crate::words::{visible, when};
 
 use super::Context;
 use super::administer::{ask, person, reach};

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::client::armour;
-use crate::client::error::{ClientError, Family, Side};
 use crate::client::home::Home;
 use crate::client::place::{self, FileError};
 use crate::client::reach::connect::{Proxies, Tcp};
 use crate::client::reach::session::Net;
-use crate::client::reason::Here;
+use crate::office::error::{ClientError, Family, Here, Side};
 use crate::office::mail::Mail;
 use crate::office::{Chosen, Office};
 

@@ -10,23 +10,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::draft::FacetContent;
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
-use crate::client::message::text::visible;
-use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
-use crate::crypto::hash::Digest;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Contact, Directory, Record};
-use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
+use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::reach::{Part, Said, parts_of};
+use crate::office::terms::{ContactId, Digest, KeyId, Level, MemberId};
 use crate::office::told::Note;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto::{self, Level, entry::Leaf};
+use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::{merkle, proof};
-use crate::words;
+use crate::words::{self, visible};
 
 use super::Context;
 use super::args::LevelArg;

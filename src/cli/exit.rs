@@ -3,7 +3,7 @@
 //! In scope: the numbers, which scripts branch on and the README lists. Out of scope: what belongs to which
 //! family (`client::error`). Invariant: a code means one thing, and never changes.
 
-use crate::client::error::Family;
+use crate::office::error::Family;
 
 /// How the process ends with an error of this family.
 #[must_use]

@@ -6,14 +6,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
-use crate::client::message::text::visible;
 use crate::client::reach::session::Session;
-use crate::client::reason::Here;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
 use crate::office::exposure::{Exposed, Exposure, State, Telling, Wording};
 use crate::office::mail::Mail;
-use crate::words;
+use crate::words::{self, visible};
 
 use super::args::ExposureArgs;
 use super::output::Bar;

@@ -5,15 +5,15 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::client::draft::FacetContent;
-use crate::client::error::ClientError;
-use crate::client::message::text::{self, visible};
+use crate::client::message::text;
 use crate::client::place;
 use crate::client::replica::Replica;
-use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
-use crate::domain::ids::ContactId;
 use crate::domain::limits;
-use crate::signed::proto::{self, Level, Purpose};
+use crate::office::error::ClientError;
+use crate::office::terms::{ContactId, Digest, Level};
+use crate::signed::proto::{self, Purpose};
+use crate::words::visible;
 
 use super::Context;
 use super::args::{LevelArg, NoteArgs, PurposeArg, RecordFields};
@@ -248,7 +248,7 @@ const fn purpose_of(purpose: PurposeArg) -> Purpose {
 #[cfg(test)]
 mod tests {
     use crate::cli::args::Global;
-    use crate::client::error::Family;
+    use crate::office::error::Family;
 
     use super::*;
 

@@ -9,16 +9,14 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
-use crate::client::keys::{Owner, read_public};
-use crate::client::mend::Mend;
+use crate::client::keys::read_public;
 use crate::client::reach::session::Answer;
-use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::crypto::sign::Signer;
-use crate::domain::ids::{ContactId, DirectoryName, SeatId};
-use crate::signed::proto::{self, Custody};
+use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
+use crate::office::terms::{ContactId, Custody, DirectoryName, Owner, SeatId};
+use crate::signed::proto;
 
 use super::Context;
 use super::args::JoinArgs;

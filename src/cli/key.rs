@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::keys::{KeyError, Listed, Owner};
-use crate::client::mend::Mend;
+use crate::client::keys::{KeyError, Listed};
 use crate::client::protect::Kept;
-use crate::client::reason::Here;
 use crate::client::rotation::NextKept;
 use crate::client::token::Token;
-use crate::crypto::sign::{Algorithm, KeyId};
-use crate::domain::directory::key::Purpose;
+use crate::crypto::sign::Algorithm;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::terms::{KeyId, Owner, Purpose};
 use crate::words;
 
 use super::Context;

@@ -42,10 +42,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::client::armour;
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
 use crate::client::place;
-use crate::client::reason::Here;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
 
 use context::cannot_use;
 pub use context::{Context, unusable};

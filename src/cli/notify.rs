@@ -9,16 +9,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::armour;
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
 use crate::client::message::body;
 use crate::client::message::content::{Inside, InvalidContent, Writing};
-use crate::client::message::text::visible;
 use crate::client::place::{self, FileError};
-use crate::client::reason::Rule;
 use crate::office::call::not_all;
+use crate::office::error::{ClientError, Family, Mend, Rule, Side};
 use crate::office::notify::{NotNotified, Notice, Notified, Plan};
-use crate::words;
+use crate::words::{self, visible};
 
 use super::args::NotifyArgs;
 use super::fields::drafted;

@@ -12,11 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::client::error::{ClientError, Family};
-use crate::client::message::text::visible_block;
 use crate::office::asked::Question;
+use crate::office::error::{ClientError, Family};
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::words::{self, Language, to_do};
+use crate::words::{self, Language, to_do, visible_block};
 
 use super::exit;
 
@@ -315,9 +314,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::client::error::Side;
-    use crate::client::mend::Mend;
-    use crate::client::reason::Here;
+    use crate::office::error::{Here, Mend, Side};
     use crate::office::told::Unkept;
 
     #[test]

@@ -1,10 +1,8 @@
 //! What is said of what points at none of the messages here, or at several.
 
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
-use crate::client::message::text::visible;
-use crate::client::reason::{Here, Rule};
+use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::pointer::{NotOne, Pointer};
+use crate::words::visible;
 
 /// It does not point at one. `name` says what to point with instead at each of several.
 pub(super) fn not_one<T>(

@@ -4,12 +4,11 @@ use serde_json::json;
 
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::keys::{Owner, read_public};
-use crate::client::reason::Here;
-use crate::domain::ids::ContactId;
+use crate::client::keys::read_public;
+use crate::office::error::{ClientError, Family, Here, Side};
+use crate::office::terms::{ContactId, Custody, Owner};
 use crate::signed::canonical;
-use crate::signed::proto::{self, Custody};
+use crate::signed::proto;
 
 use super::Context;
 use super::args::{RecordCommand, RecordDraftArgs, WithdrawArgs};

@@ -4,15 +4,12 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
-use crate::client::message::text::visible;
-use crate::client::reason::{Here, Reason, Rule};
 use crate::office::call::not_all;
+use crate::office::error::{ClientError, Family, Here, Mend, Reason, Rule, Side};
 use crate::office::mail::Mail;
 use crate::office::pointer::NotOne;
 use crate::office::retry::{Again, GivenUp, NothingAgain};
-use crate::words;
+use crate::words::{self, visible};
 
 use super::args::RetryArgs;
 use super::{Context, call, layout};

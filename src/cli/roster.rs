@@ -1,13 +1,10 @@
 //! The roster of a contact, as commands that change it find it: `seat` and `rotate`.
 
 use crate::client::draft::FacetContent;
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
-use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::domain::directory::Roster;
-use crate::domain::directory::key::KeyName;
-use crate::domain::ids::{ContactId, SeatId};
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::terms::{ContactId, KeyName, SeatId};
 use crate::signed::canonical;
 use crate::signed::proto;
 

@@ -10,18 +10,15 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::keys::{KeyError, Listed, Owner};
-use crate::client::mend::Mend;
+use crate::client::keys::{KeyError, Listed};
 use crate::client::reach::session::Session;
-use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::{KnownKey, Purpose};
-use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::directory::key::KnownKey;
 use crate::domain::limits;
+use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::mail::Mail;
+use crate::office::terms::{ContactId, KeyId, Owner, Purpose, SeatId};
 use crate::signed::proto;
 use crate::words;
 

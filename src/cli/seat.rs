@@ -4,13 +4,11 @@ use serde_json::json;
 
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::keys::{Owner, read_public};
-use crate::client::reason::Here;
+use crate::client::keys::read_public;
 use crate::client::replica::Replica;
 use crate::domain::directory::Seat;
-use crate::domain::directory::key::KeyName;
-use crate::domain::ids::{ContactId, SeatId};
+use crate::office::error::{ClientError, Family, Here, Side};
+use crate::office::terms::{ContactId, KeyName, Owner, SeatId};
 use crate::signed::proto::{self, Reason};
 use crate::wire::v1::PublicKeys;
 

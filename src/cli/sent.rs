@@ -7,21 +7,18 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Family, Side};
-use crate::client::mend::Mend;
 use crate::client::message::places::Contradiction;
-use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::Stage;
-use crate::client::reason::Here;
-use crate::domain::ids::{ContactId, MessageId};
 use crate::office::call;
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
 use crate::office::mail::Mail;
 use crate::office::pointer::Pointer;
 use crate::office::sent::{
     Accepted, Acknowledged, Answer, Delivered, Fault, HowFar, NotHeld, Page, Sent, Stands,
     contradicted,
 };
-use crate::words;
+use crate::office::terms::{ContactId, MessageId};
+use crate::words::{self, visible, visible_block};
 
 use super::Context;
 use super::args::{SentArgs, SentCommand};
@@ -449,9 +446,8 @@ mod tests {
     use super::*;
     use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{self, FR, Net, seat};
-    use crate::domain::relay::addressing::OrLater;
     use crate::office::sent::tests::{answer_of, message_of, words_of};
-    use crate::signed::proto::{Level, Outcome};
+    use crate::office::terms::{Level, OrLater, Outcome};
 
     #[test]
     fn what_was_not_handed_in_waits_was_refused_or_has_expired() {

@@ -8,20 +8,17 @@ use prost::Message as _;
 use serde_json::json;
 
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
-use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Held, KeyError};
-use crate::client::mend::{Draft, Mend};
-use crate::client::message::text::visible;
 use crate::client::reach::session::Answer;
-use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
-use crate::crypto::hash::Digest;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
 use crate::domain::limits;
+use crate::office::error::{ClientError, Draft, Family, Here, Mend, Rule, Side};
 use crate::office::standing::of_clocks;
+use crate::office::terms::{Digest, KeyId};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
+use crate::words::visible;
 
 use super::Context;
 use super::args::{DraftArgs, PublishArgs, SignArgs};

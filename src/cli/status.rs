@@ -6,15 +6,13 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Family};
-use crate::client::keys::Owner;
-use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::directory::Contact;
-use crate::domain::ids::SeatId;
+use crate::office::error::{ClientError, Family};
 use crate::office::mail::Mail;
-use crate::words;
+use crate::office::terms::{Owner, SeatId};
+use crate::words::{self, visible};
 
 use super::Context;
 use super::directory::Seen;

@@ -6,13 +6,13 @@
 
 use serde_json::json;
 
-use crate::client::error::ClientError;
-use crate::client::keys::Owner;
 use crate::client::reach::session::Session;
 use crate::client::replica::{Frozen, Replica};
 use crate::domain::view::View;
+use crate::office::error::ClientError;
 use crate::office::mail::Mail;
 use crate::office::news::News;
+use crate::office::terms::Owner;
 use crate::words;
 
 use super::Context;

@@ -11,6 +11,7 @@ pub mod asked;
 pub mod call;
 pub mod collect;
 pub mod courier;
+pub mod error;
 pub mod exposure;
 pub mod fate;
 mod faults;
@@ -33,6 +34,7 @@ pub mod sent;
 pub mod standing;
 pub mod stay;
 mod sync;
+pub mod terms;
 pub mod told;
 
 use std::sync::{Arc, Once};

@@ -14,7 +14,7 @@ use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
 use crate::client::message::places::{Clash, Contradiction};
 use crate::client::message::receipt::ReceiptError;
-use crate::client::message::text::visible;
+pub use crate::client::message::text::{visible, visible_block};
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};

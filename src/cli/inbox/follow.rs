@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::client::error::ClientError;
+use crate::office::error::ClientError;
 use crate::office::inbox::Gone;
 use crate::office::stay::Arrival;
 use crate::words;

@@ -3,10 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::client::message::text::visible;
-use crate::client::reason::Reason;
+use crate::office::error::Reason;
 use crate::office::page::{By, Closed, Doubt, Listed, State, Unverified};
-use crate::words;
+use crate::words::{self, visible};
 
 use super::super::layout;
 
@@ -160,10 +159,10 @@ mod tests {
     use crate::client::message::compose::Outside;
     use crate::client::message::open::NotOpened;
     use crate::client::message::testing::{AT, FR, Net, notification, seat};
-    use crate::crypto::hash::Digest;
     use crate::domain::refusal::Amiss;
     use crate::domain::relay::envelope;
     use crate::office::acknowledged::Acknowledged;
+    use crate::office::terms::Digest;
     use crate::signed::proto::{Content, Drill, DrillKind};
 
     fn row() -> Listed {

@@ -14,19 +14,15 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::error::{ClientError, Family, Side};
 use crate::client::fate::Sending;
-use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
-use crate::client::message::text::visible;
 use crate::client::message::words as wording;
 use crate::client::place;
 use crate::client::reach::session::Session;
-use crate::client::reason::{Here, Rule};
-use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::EntryKind;
 use crate::office::collect::{self, SealError};
+use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::fate::{kept_back, not_sealed};
 use crate::office::inbox::Gone;
 use crate::office::index::Row;
@@ -35,8 +31,9 @@ use crate::office::message::{Acknowledging, Named, NoMessage, NotShown};
 use crate::office::muted::{Muted, Sender};
 use crate::office::page::{Came, Listed, State, Wanted};
 use crate::office::pointer::Pointer;
-use crate::signed::proto::{self, Level};
-use crate::words;
+use crate::office::terms::{ContactId, Level, MessageId};
+use crate::signed::proto;
+use crate::words::{self, visible};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
@@ -514,11 +511,11 @@ mod tests {
     use crate::client::message::open::{self, Reader};
     use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{self, AT, FR, Net, seat};
-    use crate::client::reason::Reason;
-    use crate::crypto::sign::KeyId;
     use crate::office::collect::Unproven;
+    use crate::office::error::Reason;
     use crate::office::inbox::Inbox;
     use crate::office::page::{Doubt, Found, Unverified};
+    use crate::office::terms::KeyId;
     use crate::wire::v1;
 
     #[test]

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::message::text::{visible, visible_block};
 use crate::domain::directory::Directory;
 use crate::domain::relay::level;
 use crate::office::message::Shown;
 use crate::signed::proto;
-use crate::words;
+use crate::words::{self, visible, visible_block};
 
 use super::super::layout::Lines;
 use super::listed;
