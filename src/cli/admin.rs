@@ -1,26 +1,18 @@
 //! `liaison admin`: what registrars do.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::client::armour::{self, Kind};
-use crate::client::draft::{Bundle, Composer};
-use crate::client::keys::read_public;
-use crate::client::replica::Replica;
-use crate::domain::directory::{Member, Statement};
-use crate::domain::refusal::Refusal;
-use crate::office::error::{ClientError, Family, Here, Mend, Side};
-use crate::office::terms::{KeyId, MemberId};
-use crate::signed::canonical;
-use crate::signed::proto::{self, MemberKind};
-use crate::wire::v1;
+use crate::office::drafts::{Admission, Admitted, Authority};
+use crate::office::error::{ClientError, Family, Here, Side};
+use crate::office::files;
+use crate::office::terms::{MemberId, MemberKind};
 
 use super::Context;
 use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
 use super::context::usage;
-use super::fields::{Said, note, said, texts};
+use super::fields::{fields, named, note, texts};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 use super::{administer, audit};
@@ -44,32 +36,20 @@ pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), Cli
 }
 
 async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
-    let (session, mut replica) = ctx.office.synced().await?;
-    let authority = authority(ctx, args)?;
-    let admission = proto::Admission {
-        member: args.member.to_string(),
-        kind: kind_of(args.kind).into(),
+    let authority = authority(args)?;
+    let is_listed = authority.is_empty();
+    let admission = Admission {
+        member: args.member.clone(),
+        kind: kind_of(args.kind),
         names: texts(ctx, &args.names)?,
-        authority: authority.clone(),
-        threshold: if authority.is_empty() { 0 } else { args.threshold },
+        authority,
+        threshold: args.threshold,
         note: note(ctx, &args.note)?,
-        ..Default::default()
     };
-    let directory = replica.directory()?;
-    let publication = Composer::on(directory, ctx.office.ambient()).admission(admission)?;
-    let before = directory.member(&args.member);
-    let stands = before.map(|before| stands(before, publication.statement())).transpose()?;
-    if stands == Some(true) {
-        if args.draft.dry_run {
-            ctx.out.data(&json!({ "member": args.member.as_str(), "admission": null }), || {
-                format!("{} is admitted so already; nothing was written", args.member)
-            });
-            return Ok(());
-        }
-    } else {
+    let admitting = ctx.office.admitting().await?;
+    if let Some(drafted) = admitting.draft(&ctx.office, admission)? {
         let name = format!("{}.admit", args.member);
-        let bundle = Bundle::of(vec![publication]);
-        match finish(ctx, bundle, &args.draft, &replica, &name).await? {
+        match finish(ctx, drafted, &args.draft, &name).await? {
             Finished::Published(_) => {}
             Finished::Shown => return Ok(()),
             Finished::Drafted => {
@@ -79,16 +59,22 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
                 return Ok(());
             }
         }
-        ctx.office.sync(&session, &mut replica).await?;
+    } else if args.draft.dry_run {
+        ctx.out.data(&json!({ "member": args.member.as_str(), "admission": null }), || {
+            format!("{} is admitted so already; nothing was written", args.member)
+        });
+        return Ok(());
     }
-    if authority.is_empty() {
-        return listed(ctx, &replica, &args.member);
+    let admitted = admitting.admitted(&ctx.office, &args.member).await?;
+    if is_listed {
+        listed(ctx, &admitted, &args.member);
+        return Ok(());
     }
     let default = || PathBuf::from(format!("{}.admission", args.member));
     let path = args.admission.clone().unwrap_or_else(default);
-    ctx.write_file(&path, &admission_file(ctx, &replica, &args.member)?)?;
-    let leaf = replica.directory()?.member(&args.member).map(|member| member.newest.leaf);
-    let object = json!({ "member": args.member.as_str(), "logged": leaf, "admission": path });
+    files::write(&path, &admitted.file)?;
+    let (member, leaf) = (args.member.as_str(), admitted.leaf);
+    let object = json!({ "member": member, "logged": leaf, "admission": path });
     ctx.out.data(&object, || path.display().to_string());
     ctx.out.say(format_args!(
         "{} is admitted. Next: send {} back to the member, who gives it to liaison join.",
@@ -99,9 +85,8 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
 }
 
 /// Without an authority nobody could join: there is no file for that.
-fn listed(ctx: &Context, replica: &Replica, member: &MemberId) -> Result<(), ClientError> {
-    let leaf = replica.directory()?.member(member).map(|member| member.newest.leaf);
-    let object = json!({ "member": member.as_str(), "logged": leaf, "admission": null });
+fn listed(ctx: &Context, admitted: &Admitted, member: &MemberId) {
+    let object = json!({ "member": member.as_str(), "logged": admitted.leaf, "admission": null });
     ctx.out.data(&object, || member.to_string());
     ctx.out.say(format_args!(
         "{member} is admitted, and only listed: it has no authority's key, so there is nothing to \
@@ -109,82 +94,30 @@ fn listed(ctx: &Context, replica: &Replica, member: &MemberId) -> Result<(), Cli
          attest {member}/CONTACT; if it is to take part itself, it sends its AUTHORITY file, and \
          this command is given again with --authority FILE."
     ));
-    Ok(())
 }
 
 async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.office.synced().await?;
-    let directory = replica.directory()?;
-    let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
-    let Said { expires, levels, purposes, names, facets } =
-        said(ctx, &args.contact, &args.fields, before)?;
+    let fields = fields(ctx, &args.fields)?;
     let note = note(ctx, &args.note)?.ok_or_else(|| {
         usage("what is entered for a State comes from its note: --note REFERENCE --note-file FILE")
     })?;
-    let record = proto::AttestedRecord {
-        contact: args.contact.to_string(),
-        expires,
-        levels,
-        purposes,
-        names,
-        note: Some(note),
-        ..Default::default()
-    };
-    let publication =
-        Composer::on(directory, ctx.office.ambient()).attested_record(record, &facets)?;
+    let drafting = ctx.office.drafting(args.contact.clone()).await?;
+    let fields = named(ctx, &args.contact, fields, drafting.has_record())?;
+    let drafted = drafting.attested(&ctx.office, &fields, note)?;
     let name = format!("{}.attest", args.contact.as_str().replace('/', "-"));
-    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
-    told(ctx, &done);
+    told(ctx, &finish(ctx, drafted, &args.draft, &name).await?);
     Ok(())
 }
 
 /// The keys of the member's AUTHORITY files.
-fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<proto::PublicKey>, ClientError> {
-    let mut keys = Vec::new();
+fn authority(args: &AdmitArgs) -> Result<Authority, ClientError> {
+    let mut authority = Authority::default();
     for path in &args.authority {
-        let public = read_public(Kind::Authority, &ctx.read_file(path)?)?;
-        if public.holder != args.member.as_str() {
-            return Err(other_member(path, &public.holder, &args.member));
+        if let Some(holder) = authority.add(&files::read_text(path)?, &args.member)? {
+            return Err(other_member(path, &holder, &args.member));
         }
-        keys.extend(public.sign);
     }
-    Ok(keys)
-}
-
-/// Whether the member is admitted with all of this. A note that is not given again is the old one.
-///
-/// # Errors
-/// Its authority is another, and stays.
-fn stands(before: &Member, next: &Statement) -> Result<bool, ClientError> {
-    let Statement::Admission(next) = next else { return Ok(false) };
-    let keys: BTreeSet<_> = next.authority.iter().map(|key| KeyId::of(&key.key)).collect();
-    let is_same = (before.authority_keys(), before.threshold) == (keys, next.threshold);
-    if !is_same && !before.authority.is_empty() {
-        let stays = ClientError::from(Refusal::AuthorityStands(before.id.clone()));
-        return Err(stays.mended_by(Mend::GiveItsAuthority));
-    }
-    let said = canonical::decode::<proto::Admission>(&before.payload).unwrap_or_default();
-    Ok(is_same
-        && (said.kind, &said.names) == (next.kind, &next.names)
-        && (next.note.is_none() || next.note == said.note))
-}
-
-/// Everything that the member needs to believe its own admission, and to draft what comes next.
-fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<String, ClientError> {
-    let directory = replica.directory()?;
-    let admission = match directory.member(id) {
-        Some(member) => replica.proven(member.newest.leaf)?,
-        None => None,
-    };
-    let invitation = ctx.office.home.invitation(&ctx.office.name()?)?.message().clone();
-    let next = directory.contacts_of(id).map(|contact| v1::NextVersions {
-        contact: contact.id.to_string(),
-        record: contact.record_newest.version + 1,
-        roster: contact.roster_newest.map_or(0, |newest| newest.version) + 1,
-    });
-    let next = next.collect();
-    let file = v1::AdmissionFile { invitation: Some(invitation), admission, next };
-    Ok(armour::write(Kind::Admission, &file))
+    Ok(authority)
 }
 
 fn other_member(path: &Path, found: &str, wanted: &MemberId) -> ClientError {

@@ -15,6 +15,7 @@ use crate::crypto::sign::eye;
 use crate::domain::administration::proposal::{Act, Approved, needed};
 use crate::domain::directory::Directory;
 use crate::domain::limits;
+use crate::office::drafts::{newest, passed};
 use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::terms::{Digest, KeyId, Owner, PersonId, Role};
 use crate::signed::dsse::Envelope;
@@ -30,7 +31,7 @@ use super::args::{
 };
 use super::context::usage;
 use super::layout::{self, Lines};
-use super::statement::{agreed, newest, passed, told_published};
+use super::statement::{agreed, told_published};
 
 const ANY: [Role; 3] = [Role::Operator, Role::Registrar, Role::Auditor];
 

@@ -2,22 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::client::armour::{self, Kind};
-use crate::client::charters::logged;
-use crate::client::draft::{Bundle, Changes, Composer, People, ServiceKeys, amended, in_words};
-use crate::client::invitation::Invitation;
-use crate::client::keys::{read_person, read_public};
-use crate::crypto::cert::PeerCertificate;
-use crate::crypto::sign::{eye, telephone};
-use crate::domain::directory::{Policy, Statement};
+use crate::office::drafts::charter::{self, Changes, Charters, NotRead, People, SETTINGS, Shown};
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
-use crate::office::terms::{Digest, KeyId, PersonId, Role};
-use crate::signed::canonical;
-use crate::signed::proto;
-use crate::tlog::note::VerifierKey;
+use crate::office::files;
+use crate::office::terms::{KeyId, PersonId, Role};
 
 use super::Context;
 use super::args::{CharterCommand, CharterDraftArgs};
@@ -34,92 +24,83 @@ pub(super) async fn run(ctx: &Context, command: &CharterCommand) -> Result<(), C
 }
 
 async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError> {
-    let changes = changes(ctx, args)?;
-    let replica = match ctx.office.synced().await {
-        Ok((_, replica)) => replica,
-        // A service whose key is lost is reached by nobody before it has this charter.
-        Err(error) if args.draft.out.is_some() && error.family == Family::NotReachable => {
-            ctx.out.warn(format_args!("{error}: the charter is drafted on the copy of this home"));
-            ctx.office.replica()?
-        }
-        Err(error) => return Err(error),
-    };
-    let directory = replica.directory()?;
-    let before: proto::Charter =
-        canonical::decode(&directory.charter().payload).map_err(|why| usage(&why.to_string()))?;
-    let next = amended(&before, &changes).map_err(|why| usage(&why.to_string()))?;
-    let publication = Composer::on(directory, ctx.office.ambient()).charter(next);
-    let name = format!("charter-{}", directory.charter().newest.version + 1);
-    let bundle = Bundle::of(vec![publication]);
-    let done = finish_if_agreed(ctx, bundle, &args.draft, &replica, &name, args.yes).await?;
+    let changes = changes(args)?;
+    // A service whose key is lost is reached by nobody before it has this charter.
+    let will_do =
+        |why: &ClientError| args.draft.out.is_some() && why.family == Family::NotReachable;
+    let at_hand = ctx.office.at_hand(will_do).await?;
+    if let Some(why) = &at_hand.behind {
+        ctx.out.warn(format_args!("{why}: the charter is drafted on the copy of this home"));
+    }
+    let name = format!("charter-{}", at_hand.charter_version()? + 1);
+    let drafted = at_hand.charter(&ctx.office, &changes).map_err(|why| not_read("", why))?;
+    let done = finish_if_agreed(ctx, drafted, &args.draft, &name, args.yes).await?;
     told(ctx, &done);
     Ok(())
 }
 
-fn changes(ctx: &Context, args: &CharterDraftArgs) -> Result<Changes, ClientError> {
-    let people = |role, files: &[PathBuf], remove: &[PersonId]| {
-        let add = files.iter().map(|path| Ok(read_person(role, &ctx.read_file(path)?)?));
+fn changes(args: &CharterDraftArgs) -> Result<Changes, ClientError> {
+    let people = |role: Role, files: &[PathBuf], remove: &[PersonId]| {
         let remove = remove.iter().map(ToString::to_string).collect();
-        Ok::<_, ClientError>(People { add: add.collect::<Result<_, ClientError>>()?, remove })
+        let mut people = People { remove, ..People::default() };
+        for path in files {
+            charter::add_person(&mut people, role, &files::read_text(path)?)?;
+        }
+        Ok::<_, ClientError>(people)
     };
-    let witnesses = args.witnesses.iter().map(|vkey| {
-        VerifierKey::parse(vkey).map_err(|why| usage(&format!("--witness {vkey}: {why}")))
-    });
-    let staged = |of: &str, files: &[PathBuf], remove: &[String]| {
-        let add = files.iter().map(|path| service_key(of, path, &ctx.read_file(path)?));
-        let add = add.collect::<Result<_, ClientError>>()?;
-        Ok::<_, ClientError>(ServiceKeys { add, remove: remove.to_vec() })
-    };
-    let authorities = args.service_cas.iter().map(|path| authority(path, &ctx.read_file(path)?));
-    Ok(Changes {
-        log: staged("log", &args.log_keys, &args.remove_log_keys)?,
-        relay: staged("relay", &args.relay_keys, &args.remove_relay_keys)?,
-        service_ca: authorities.collect::<Result<_, ClientError>>()?,
+    let mut changes = Changes {
         remove_service_ca: args.remove_service_cas.clone(),
         registrars: people(Role::Registrar, &args.registrars, &args.remove_registrars)?,
         threshold: args.threshold,
         operators: people(Role::Operator, &args.operators, &args.remove_operators)?,
         auditors: people(Role::Auditor, &args.auditors, &args.remove_auditors)?,
-        witnesses: witnesses.collect::<Result<_, _>>()?,
         remove_witnesses: args.remove_witnesses.clone(),
         quorum: args.quorum,
         set: args.set.iter().map(|set| setting(set)).collect::<Result<_, _>>()?,
         unset: args.unset.clone(),
         rules: args.rules,
-    })
-}
-
-/// The key that a service staged, shown to be its own; whether it is this directory's, the charter's
-/// check finds.
-fn service_key(of: &str, path: &Path, text: &str) -> Result<proto::PublicKey, ClientError> {
-    let mut file = read_public(Kind::Service, text)?;
-    if file.holder.split('/').next() != Some(of) {
-        let (path, holder) = (path.display(), &file.holder);
-        return Err(usage(&format!("{path} holds the key of {holder}, and no {of} key")));
+        ..Changes::default()
+    };
+    for vkey in &args.witnesses {
+        charter::add_witness(&mut changes, vkey)
+            .map_err(|why| not_read(&format!("--witness {vkey}"), why))?;
     }
-    let key = file.sign.pop().filter(|_| file.sign.is_empty());
-    key.ok_or_else(|| usage(&format!("{} holds not one key", path.display())))
+    let staged = [
+        (&mut changes.log, "log", &args.log_keys, &args.remove_log_keys),
+        (&mut changes.relay, "relay", &args.relay_keys, &args.remove_relay_keys),
+    ];
+    for (keys, of, files, remove) in staged {
+        keys.remove.clone_from(remove);
+        for path in files {
+            charter::add_service_key(keys, of, &files::read_text(path)?)
+                .map_err(|why| not_read(&path.display().to_string(), why))?;
+        }
+    }
+    for path in &args.service_cas {
+        let authority = charter::authority(&files::read_text(path)?);
+        let authority = authority.map_err(|why| not_read(&path.display().to_string(), why))?;
+        changes.service_ca.push(authority);
+    }
+    Ok(changes)
 }
 
-/// The certificate of a service authority, DER.
-fn authority(path: &Path, text: &str) -> Result<Bytes, ClientError> {
-    let der = armour::decode("CERTIFICATE", text)?;
-    match PeerCertificate::parse(&der) {
-        Ok(_) => Ok(Bytes::copy_from_slice(&der)),
-        Err(why) => Err(usage(&format!("{}: {why}", path.display()))),
+/// What was given, and why it cannot be read.
+fn not_read(given: &str, why: NotRead) -> ClientError {
+    match why {
+        NotRead::Change(why) => usage(&why),
+        NotRead::HolderOf { holder, wanted } => {
+            usage(&format!("{given} holds the key of {holder}, and no {wanted} key"))
+        }
+        NotRead::NotOneKey => usage(&format!("{given} holds not one key")),
+        NotRead::Certificate(why) | NotRead::Witness(why) => usage(&format!("{given}: {why}")),
+        NotRead::Failed(why) => *why,
     }
 }
 
 /// Reads a setting as it is typed: `stale-after=86400`.
 fn setting(given: &str) -> Result<(String, u64), ClientError> {
-    let read = given.split_once('=').and_then(|(name, value)| {
-        let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let is_name = (1..=32).contains(&name.len()) && name.bytes().all(inside);
-        let value = value.parse().ok().filter(|value| (1..=MAX_VALUE).contains(value))?;
-        is_name.then(|| (name.to_owned(), value))
-    });
-    read.ok_or_else(|| {
-        let names = Policy::NAMES.join(", ");
+    charter::setting(given).ok_or_else(|| {
+        let names = SETTINGS.join(", ");
         usage(&format!(
             "a setting is given like stale-after=86400, in seconds, not {given:?} (known here: {names})"
         ))
@@ -128,77 +109,49 @@ fn setting(given: &str) -> Result<(String, u64), ClientError> {
 
 /// The charter in force, or that of a file.
 fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
-    let (bundle, leaf) = match file {
-        Some(path) => (of_file(path, &ctx.read_file(path)?)?, None),
-        None => in_force(ctx)?,
+    let charters = match file {
+        Some(path) => Charters::of_file(&files::read_text(path)?)?.ok_or_else(|| {
+            let path = path.display();
+            usage(&format!("{path} is neither a draft of a charter nor an invitation"))
+        })?,
+        None => {
+            let in_force = ctx.office.charter_in_force()?;
+            in_force.ok_or_else(|| usage("the charter is not in the copy"))?
+        }
     };
-    let charters = bundle.publications().iter().filter_map(|publication| {
-        let Statement::Charter(charter) = publication.statement() else { return None };
-        Some((publication.envelope().digest(), charter))
-    });
-    let charters: Vec<Value> =
-        charters.map(|(identity, charter)| object(&identity, charter, leaf)).collect();
-    if charters.is_empty() {
+    let all: Vec<Value> = charters.all().iter().map(object).collect();
+    if all.is_empty() {
         let sentence = "the file holds statements, and no charter";
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::NoCharter, sentence)
             .mended_by(Mend::ShowFile));
     }
-    ctx.out.data(&json!({ "charters": charters }), || Lines::of(in_words(&bundle)).text());
+    ctx.out.data(&json!({ "charters": all }), || Lines::of(charters.says()).text());
     Ok(())
 }
 
-fn in_force(ctx: &Context) -> Result<(Bundle, Option<u64>), ClientError> {
-    let replica = ctx.office.replica()?;
-    let leaf = replica.directory()?.charter().newest.leaf;
-    let entry = replica.entry(leaf)?.map(|entry| logged(&entry)).transpose()?;
-    let (statement, _) = entry.ok_or_else(|| usage("the charter is not in the copy"))?;
-    Ok((Bundle::of_statement(statement)?, Some(leaf)))
-}
-
-fn of_file(path: &Path, text: &str) -> Result<Bundle, ClientError> {
-    match armour::kind(text) {
-        Some(Kind::Invitation) => {
-            let invitation = Invitation::read(text)?;
-            Ok(Bundle::of_statement(invitation.message().charter.clone())?)
-        }
-        Some(Kind::Statement) => Ok(Bundle::read(text)?),
-        Some(
-            Kind::Admission
-            | Kind::Person
-            | Kind::Authority
-            | Kind::Keeper
-            | Kind::Seat
-            | Kind::Proposal
-            | Kind::Service,
-        )
-        | None => {
-            let path = path.display();
-            Err(usage(&format!("{path} is neither a draft of a charter nor an invitation")))
-        }
-    }
-}
-
-fn object(identity: &Digest, charter: &proto::Charter, leaf: Option<u64>) -> Value {
-    let key =
-        |key: Option<&proto::PublicKey>| key.map(|key| hex::encode(KeyId::of(&key.key).as_bytes()));
-    let keys = |keys: &[proto::PublicKey]| keys.iter().map(|it| key(Some(it))).collect::<Vec<_>>();
-    let people = |people: &[proto::Person]| -> Vec<Value> {
+fn object(charter: &Shown) -> Value {
+    let key = |key: &KeyId| hex::encode(key.as_bytes());
+    let keys = |keys: &[KeyId]| keys.iter().map(key).collect::<Vec<_>>();
+    let people = |people: &[charter::Person]| -> Vec<Value> {
         let people = people.iter().map(|person| {
-            let (sign, tls) = (key(person.sign.as_ref()), key(person.tls.as_ref()));
+            let (sign, tls) = (person.sign.as_ref().map(key), person.tls.as_ref().map(key));
             json!({ "id": person.id, "name": person.name, "sign": sign, "tls": tls })
         });
         people.collect()
     };
+    let authorities = charter.service_authorities.iter();
+    let authorities = authorities.map(|sha256| hex::encode(sha256.as_bytes()));
     let witnesses = charter.witnesses.iter();
-    let witnesses = witnesses.map(|it| json!({ "name": it.name, "key": key(it.key.as_ref()) }));
-    let settings = charter.policy.iter().map(|set| (set.name.clone(), Value::from(set.value)));
+    let witnesses = witnesses.map(|it| json!({ "name": it.name, "key": it.key.as_ref().map(key) }));
+    let settings = charter.settings.iter();
+    let settings = settings.map(|set| (set.name.clone(), Value::from(set.value)));
     json!({
-        "directory": charter.targets.first().map(|target| &target.name),
-        "version": charter.targets.first().map(|target| target.version),
-        "fingerprint": eye(identity),
-        "fingerprint_telephone": telephone(identity),
+        "directory": charter.directory,
+        "version": charter.version,
+        "fingerprint": charter.fingerprint,
+        "fingerprint_telephone": charter.fingerprint_telephone,
         "previous": hex::encode(&charter.previous),
-        "leaf": leaf,
+        "leaf": charter.leaf,
         "issued_at": charter.issued_at,
         "rules": charter.rules,
         "threshold": charter.threshold,
@@ -207,12 +160,9 @@ fn object(identity: &Digest, charter: &proto::Charter, leaf: Option<u64>) -> Val
         "auditors": people(&charter.auditors),
         "log": keys(&charter.log),
         "relay": keys(&charter.relay),
-        "service_authorities": charter.service_ca.iter().map(|der| hex::encode(Digest::of(der).as_bytes())).collect::<Vec<_>>(),
+        "service_authorities": authorities.collect::<Vec<_>>(),
         "witnesses": witnesses.collect::<Vec<_>>(),
         "quorum": charter.quorum,
         "settings": settings.collect::<serde_json::Map<_, _>>(),
     })
 }
-
-/// The largest number in anything signed.
-const MAX_VALUE: u64 = (1 << 53) - 1;

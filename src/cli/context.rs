@@ -1,17 +1,10 @@
 //! What every command starts from: the home, the directory, the identity, the connection.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::ambient::Ambient;
-use crate::client::armour;
-use crate::client::home::Home;
-use crate::client::place::{self, FileError};
-use crate::client::reach::connect::{Proxies, Tcp};
-use crate::client::reach::session::Net;
 use crate::office::error::{ClientError, Family, Here, Side};
 use crate::office::mail::Mail;
-use crate::office::{Chosen, Office};
+use crate::office::{Begun, Chosen, Machine, Office};
 
 use super::args::Global;
 use super::output::Output;
@@ -38,24 +31,25 @@ impl Context {
         if global.home.as_ref().is_some_and(|home| home.as_os_str().is_empty()) && !unset {
             return Err(usage("--home names no folder"));
         }
-        let terminal = Terminal::new(global.no_input);
-        let home = Home::find(global.home.clone())?.asking(Arc::new(terminal));
         let variable = |name: &str| {
             let lower = std::env::var(name.to_lowercase()).ok();
             std::env::var(name).ok().or(lower).filter(|value| !value.is_empty())
         };
-        let (https, no) = (variable("HTTPS_PROXY"), variable("NO_PROXY"));
-        let proxies = Proxies::new(https.as_deref(), no.as_deref())?;
-        let net = Net { dial: Arc::new(Tcp), proxies, ambient: Ambient::system() };
-        Ok(Self::of(global, out, home, net))
+        let begun = Begun {
+            home: global.home.clone(),
+            https_proxy: variable("HTTPS_PROXY"),
+            no_proxy: variable("NO_PROXY"),
+        };
+        let terminal = Arc::new(Terminal::new(global.no_input));
+        Ok(Self::of(global, out, Machine::find(&begun, terminal)?))
     }
 
     /// From parts that are made already.
     #[must_use]
-    pub fn of(global: Global, out: Output, home: Home, net: Net) -> Self {
+    pub fn of(global: Global, out: Output, machine: Machine) -> Self {
         let chosen = Chosen { directory: global.directory.clone(), seat: global.seat.clone() };
-        let face = Arc::new(out.clone());
-        Self { global, out, office: Office { home, net, chosen, face } }
+        let office = Office::on(machine, chosen, Arc::new(out.clone()));
+        Self { global, out, office }
     }
 
     /// Shows the mailbox as it is here, if the network keeps the service away, or what comes cannot be
@@ -82,38 +76,22 @@ impl Context {
     ///
     /// # Errors
     /// It cannot be read, is too large, or no text.
-    pub fn read_file(&self, path: &Path) -> Result<String, ClientError> {
-        let bytes = place::read(path, armour::FILE_BYTES as u64).map_err(cannot_use)?;
-        String::from_utf8(bytes).map_err(|_| unusable(path, &"it is no text (UTF-8)"))
+    pub fn read_file(&self, path: &std::path::Path) -> Result<String, ClientError> {
+        crate::office::files::read_text(path)
     }
 
-    /// Writes a file that a person carries: the old one stands until the new one is whole.
+    /// Writes a file that a person carries.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_file(&self, path: &Path, text: &str) -> Result<(), ClientError> {
-        place::write_out(path, text.as_bytes()).map_err(cannot_use)
+    pub fn write_file(&self, path: &std::path::Path, text: &str) -> Result<(), ClientError> {
+        crate::office::files::write(path, text)
     }
 }
+
+pub(super) use crate::office::files::{cannot_use, unusable};
 
 /// The command line asks for what cannot be.
 pub(super) fn usage(sentence: &str) -> ClientError {
     ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
-}
-
-/// A file that was named cannot be read or written.
-pub(super) fn cannot_use(why: FileError) -> ClientError {
-    match (ClientError::from(&why), why) {
-        (error, FileError::Io { path, source, .. }) if !error.is_of_writing() => {
-            unusable(&path, &source)
-        }
-        (error, _) => error,
-    }
-}
-
-/// A file that was named cannot be used.
-#[must_use]
-pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ClientError {
-    let sentence = format!("{} cannot be used: {why}", path.display());
-    ClientError::new(Side::Ours, Family::Usage, Here::File, sentence)
 }

@@ -9,7 +9,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, Width};
 use terminal_size::terminal_size_of;
 
-use crate::client::draft::Line;
+use crate::office::drafts::Line;
 
 /// A table without frames, as wide as the terminal.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = impl Into<Row>>) -> String {

@@ -25,7 +25,6 @@ mod output;
 mod pointer;
 mod record;
 mod retry;
-mod roster;
 mod rotate;
 mod seat;
 mod sent;
@@ -41,12 +40,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::client::armour;
-use crate::client::place;
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::files;
 
+pub use context::Context;
 use context::cannot_use;
-pub use context::{Context, unusable};
 pub use exit::code as exit_code;
 pub use output::Output;
 
@@ -153,8 +151,8 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
 
 /// `liaison sign FILE`: a proposal where the file is one, else statements.
 fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
-    let text = ctx.read_file(&args.file)?;
-    if armour::kind(&text) == Some(armour::Kind::Proposal) {
+    let text = files::read_text(&args.file)?;
+    if files::kind(&text) == Some(files::Kind::Proposal) {
         return administer::sign_file(ctx, args, &text);
     }
     statement::sign(ctx, args, &text)
@@ -175,8 +173,8 @@ fn for_people() -> clap::Command {
 
 /// One man page a command, from the same definitions as the help.
 fn man(ctx: &Context, folder: &Path) -> Result<(), ClientError> {
-    place::private_folder(folder).map_err(cannot_use)?;
-    clap_mangen::generate_to(for_people(), folder).map_err(|why| unusable(folder, &why))?;
+    files::private_folder(folder)?;
+    clap_mangen::generate_to(for_people(), folder).map_err(|why| files::unusable(folder, &why))?;
     ctx.out.data(&folder, || folder.display().to_string());
     Ok(())
 }

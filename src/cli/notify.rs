@@ -8,18 +8,17 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::client::armour;
-use crate::client::message::body;
-use crate::client::message::content::{Inside, InvalidContent, Writing};
-use crate::client::place::{self, FileError};
 use crate::office::call::not_all;
 use crate::office::error::{ClientError, Family, Mend, Rule, Side};
-use crate::office::notify::{NotNotified, Notice, Notified, Plan};
+use crate::office::files::{self, unusable};
+use crate::office::notify::{
+    self as sending, Inside, NotNotified, Notice, Notified, Plan, Writing,
+};
 use crate::words::{self, visible};
 
 use super::args::NotifyArgs;
 use super::fields::drafted;
-use super::{Context, call, cannot_use, inbox, unusable};
+use super::{Context, call, inbox};
 
 /// `liaison notify`.
 ///
@@ -138,13 +137,13 @@ fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
     let kind = args.kind.into();
     let mut writing = Writing::new(kind, &args.title, ctx.office.ambient().now());
     writing = writing.tlp(args.tlp.into());
-    if let Some(text) = text(ctx, args)? {
+    if let Some(text) = text(args)? {
         writing = writing.text(&args.language, &text);
     }
     for code in &args.classification {
-        writing = writing.classified(code).map_err(InvalidContent::from)?;
+        writing = sending::classified(writing, code)?;
     }
-    let mut left = body::largest_inner();
+    let mut left = sending::largest();
     for path in &args.attach {
         let bytes = attachment(path, &mut left)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -154,38 +153,33 @@ fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
     Ok(writing.with(|content| content.reference = reference).finish()?)
 }
 
-fn text(ctx: &Context, args: &NotifyArgs) -> Result<Option<String>, ClientError> {
+fn text(args: &NotifyArgs) -> Result<Option<String>, ClientError> {
     match &args.text_file {
         Some(path) if path.as_os_str() == "-" => {
             let mut text = String::new();
-            let read = std::io::stdin().take(armour::FILE_BYTES as u64).read_to_string(&mut text);
+            let read = std::io::stdin().take(files::TEXT_BYTES).read_to_string(&mut text);
             read.map(|_| Some(text)).map_err(|why| unusable(path, &why))
         }
-        Some(path) => ctx.read_file(path).map(Some),
+        Some(path) => files::read_text(path).map(Some),
         None => Ok(args.text.clone()),
     }
 }
 
 /// The bytes of a file, if they fit into what is left.
 fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
-    let bytes = match place::read(path, *left) {
-        Ok(bytes) => bytes,
-        Err(FileError::TooLarge { limit, .. }) => {
-            // Of a file it is known; of a device nobody knows.
-            let whole = std::fs::metadata(path).map_or(0, |about| about.len());
-            let found =
-                if whole > limit { whole.to_string() } else { format!("more than {limit}") };
-            let sentence = format!(
-                "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
-                path.display()
-            );
-            let error = ClientError::new(Side::Ours, Family::Usage, Rule::TooLarge, sentence);
-            return Err(error.mended_by(Mend::SendLess));
-        }
-        Err(why) => return Err(cannot_use(why)),
-    };
-    *left -= bytes.len() as u64;
-    Ok(bytes.into())
+    let limit = *left;
+    if let Some(bytes) = files::read_into(path, left)? {
+        return Ok(bytes);
+    }
+    // Of a file it is known; of a device nobody knows.
+    let whole = std::fs::metadata(path).map_or(0, |about| about.len());
+    let found = if whole > limit { whole.to_string() } else { format!("more than {limit}") };
+    let sentence = format!(
+        "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
+        path.display()
+    );
+    let error = ClientError::new(Side::Ours, Family::Usage, Rule::TooLarge, sentence);
+    Err(error.mended_by(Mend::SendLess))
 }
 
 #[cfg(test)]

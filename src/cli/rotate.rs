@@ -23,9 +23,10 @@ use crate::signed::proto;
 use crate::words;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
-use super::roster::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
 use super::{Context, layout};
+use crate::office::drafts::Drafted;
+use crate::office::roster::{in_force, no_such_seat};
 
 /// `liaison seat rotate`.
 ///
@@ -52,7 +53,7 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
     }
     let bundle = drafted(ctx, &replica, &contact, &changes).await?;
     let name = format!("{}.roster", contact.as_str().replace('/', "-"));
-    match finish(ctx, bundle, &args.draft, &replica, &name).await? {
+    match finish(ctx, Drafted::carrying(bundle, replica.clone()), &args.draft, &name).await? {
         Finished::Published(leaves) => {
             let replica = used(ctx, &seats).await?;
             show(ctx, &replica, &seats, &leaves)?;

@@ -2,21 +2,15 @@
 
 use serde_json::json;
 
-use crate::client::armour::Kind;
-use crate::client::draft::{Bundle, Composer, FacetContent};
-use crate::client::keys::read_public;
-use crate::client::replica::Replica;
-use crate::domain::directory::Seat;
-use crate::office::error::{ClientError, Family, Here, Side};
-use crate::office::terms::{ContactId, KeyName, Owner, SeatId};
-use crate::signed::proto::{self, Reason};
-use crate::wire::v1::PublicKeys;
+use crate::office::drafts::SeatKeys;
+use crate::office::error::ClientError;
+use crate::office::files;
+use crate::office::terms::{ContactId, EndReason, SeatId};
 
 use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
 use super::layout;
 use super::record::told;
-use super::roster::{in_force, no_such_seat};
 use super::rotate::rotate;
 use super::statement::{confirmed, finish};
 
@@ -31,80 +25,58 @@ pub(super) async fn run(ctx: &Context, command: &SeatCommand) -> Result<(), Clie
 }
 
 async fn add(ctx: &Context, args: &SeatAddArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.office.synced().await?;
-    let contact = args.seat.contact();
-    let public = match &args.keys {
-        Some(path) => public_of(&ctx.read_file(path)?, &args.seat)?,
-        None => make(ctx, &args.seat, args.safe)?,
+    let mut rostering = ctx.office.rostering(args.seat.contact()).await?;
+    let keys = match &args.keys {
+        Some(path) => SeatKeys::read(&files::read_text(path)?, &args.seat)?,
+        None => ctx.office.make_seat(&args.seat, args.safe)?,
     };
-    let (mut seats, facets) = in_force(&replica, &contact)?;
-    seats.retain(|seat| seat.name != args.seat.name());
-    seats.push(entry(args.seat.name(), &public));
-    publish(ctx, &replica, &contact, seats, facets, &args.draft).await
+    rostering.list(&args.seat, keys);
+    let drafted = rostering.draft(&ctx.office)?;
+    told(ctx, &finish(ctx, drafted, &args.draft, &roster_of(&args.seat)).await?);
+    Ok(())
 }
 
 async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.office.synced().await?;
-    let contact = args.seat.contact();
-    let (mut seats, facets) = in_force(&replica, &contact)?;
-    let before = seats.len();
-    seats.retain(|seat| seat.name != args.seat.name());
-    if seats.len() == before {
-        return Err(no_such_seat(&args.seat));
-    }
-    if is_last(&replica, &args.seat) {
+    let mut rostering = ctx.office.rostering(args.seat.contact()).await?;
+    if rostering.take_off(&args.seat)? {
         ctx.out.warn(last_seat(&args.seat));
     }
     if !args.draft.dry_run && args.draft.out.is_none() {
         confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
     }
-    publish(ctx, &replica, &contact, seats, facets, &args.draft).await
+    let drafted = rostering.draft(&ctx.office)?;
+    told(ctx, &finish(ctx, drafted, &args.draft, &roster_of(&args.seat)).await?);
+    Ok(())
 }
 
 async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError> {
     // A revocation is in a hurry: if the service is out of reach, the copy at hand will do.
-    let replica = match ctx.office.synced().await {
-        Ok((_, replica)) => replica,
-        Err(why) if args.draft.out.is_some() || args.draft.dry_run => {
-            ctx.out.warn(format_args!("drafted on the copy at hand: {why}"));
-            ctx.office.replica()?
-        }
-        Err(why) => return Err(why),
-    };
-    let directory = replica.directory()?;
-    let contact = directory.contact(&args.seat.contact());
-    let roster = contact.and_then(|contact| contact.roster.as_ref());
-    if !roster.is_some_and(|of| of.seats.iter().any(|seat| seat.name == args.seat.name())) {
-        return Err(no_such_seat(&args.seat));
+    let will_do = args.draft.out.is_some() || args.draft.dry_run;
+    let at_hand = ctx.office.at_hand(|_| will_do).await?;
+    if let Some(why) = &at_hand.behind {
+        ctx.out.warn(format_args!("drafted on the copy at hand: {why}"));
     }
-    if is_last(&replica, &args.seat) {
+    if at_hand.ends_the_last(&args.seat)? {
         ctx.out.warn(last_seat(&args.seat));
     }
-    if !args.draft.dry_run && args.draft.out.is_none() {
+    if !will_do {
         confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
     }
     let reason = match args.reason {
-        ReasonArg::Superseded => Reason::Superseded,
-        ReasonArg::Compromised => Reason::Compromised,
-        ReasonArg::Lost => Reason::Lost,
-        ReasonArg::Left => Reason::Left,
-        ReasonArg::Error => Reason::Error,
+        ReasonArg::Superseded => EndReason::Superseded,
+        ReasonArg::Compromised => EndReason::Compromised,
+        ReasonArg::Lost => EndReason::Lost,
+        ReasonArg::Left => EndReason::Left,
+        ReasonArg::Error => EndReason::Error,
     };
-    let composer = &mut Composer::on(directory, ctx.office.ambient());
-    let publication = composer.revocation(&args.seat, &[], reason, None);
+    let drafted = ctx.office.revocation(at_hand, &args.seat, reason)?;
     let name = format!("{}.revocation", args.seat.as_str().replace('/', "-"));
-    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
-    told(ctx, &done);
+    told(ctx, &finish(ctx, drafted, &args.draft, &name).await?);
     Ok(())
 }
 
-/// Whether no other seat of its contact could connect once this one has ended.
-fn is_last(replica: &Replica, seat: &SeatId) -> bool {
-    let Ok((seats, _)) = in_force(replica, &seat.contact()) else { return false };
-    let (this, others): (Vec<_>, Vec<_>) =
-        seats.into_iter().partition(|listed| listed.name == seat.name());
-    let connects = |seat: &proto::Seat| seat.sign.is_some();
-    this.iter().any(connects) && !others.iter().any(connects)
+fn roster_of(seat: &SeatId) -> String {
+    format!("{}.roster", seat.contact().as_str().replace('/', "-"))
 }
 
 fn last_seat(seat: &SeatId) -> String {
@@ -118,86 +90,26 @@ fn last_seat(seat: &SeatId) -> String {
 }
 
 fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
-    let replica = ctx.office.replica()?;
-    let directory = replica.directory()?;
-    let id = ctx.office.contact(contact)?;
-    directory.record(&id)?;
-    let roster = directory.contact(&id).and_then(|contact| contact.roster.as_ref());
-    let seats: Vec<&Seat> = roster.map(|roster| roster.seats.iter().collect()).unwrap_or_default();
-    let standing = |key: KeyName| if directory.stands(&key) { "in force" } else { "ended" };
-    let rows: Vec<_> = seats
+    let contact = ctx.office.contact(contact)?;
+    let seats = ctx.office.seats(&contact)?;
+    let standing = |in_force: bool| if in_force { "in force" } else { "ended" };
+    let object: Vec<_> = seats
         .iter()
         .map(|seat| {
-            let seal = seat.seal.id();
-            let sign = seat.sign.as_ref().map(|key| key.id());
-            let signs = sign.map(|key| standing(KeyName::Proven(key)));
-            let opens = standing(KeyName::Seal(id.clone(), seal));
-            (format!("{id}/{}", seat.name), signs, opens, seal)
+            json!({
+                "seat": seat.seat.as_str(),
+                "sign": seat.signs.map(standing),
+                "seal": standing(seat.opens),
+                "seal_key": hex::encode(seat.seal.as_bytes()),
+            })
         })
         .collect();
-    let object: Vec<_> = rows
-        .iter()
-        .map(|(seat, sign, seal, key)| {
-            let key = hex::encode(key.as_bytes());
-            json!({ "seat": seat, "sign": sign, "seal": seal, "seal_key": key })
-        })
-        .collect();
-    ctx.out.data(&json!({ "contact": id.to_string(), "seats": object }), || {
-        let mut cells = Vec::new();
-        for (seat, sign, seal, _) in &rows {
-            let sign = sign.unwrap_or("no: a safe seat");
-            cells.push([seat.as_str(), sign, seal]);
-        }
+    ctx.out.data(&json!({ "contact": contact.to_string(), "seats": object }), || {
+        let cells = seats.iter().map(|seat| {
+            let signs = seat.signs.map_or("no: a safe seat", standing);
+            [seat.seat.as_str(), signs, standing(seat.opens)]
+        });
         layout::table(&["SEAT", "SIGNS AND CONNECTS", "OPENS"], cells)
     });
-    Ok(())
-}
-
-/// A seat as a roster lists it.
-pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
-    proto::Seat {
-        name: name.to_owned(),
-        sign: public.sign.first().cloned(),
-        seal: public.seal.clone(),
-        tls: public.tls.clone(),
-    }
-}
-
-/// Makes a seat's keys in this home, unless they are here, and gives the public ones.
-pub(super) fn make(ctx: &Context, seat: &SeatId, safe: bool) -> Result<PublicKeys, ClientError> {
-    let (keys, owner) = (ctx.office.home.keys(), Owner::Seat(seat.clone()));
-    if !keys.owners()?.contains(&owner) {
-        if safe {
-            keys.create_safe_seat(seat, ctx.office.ambient())?;
-        } else {
-            keys.create(&owner, ctx.office.ambient())?;
-        }
-    }
-    public_of(&keys.public(&owner, ctx.office.ambient())?, seat)
-}
-
-fn public_of(text: &str, seat: &SeatId) -> Result<PublicKeys, ClientError> {
-    let public = read_public(Kind::Seat, text)?;
-    if public.holder == seat.as_str() {
-        return Ok(public);
-    }
-    let sentence = format!("the file holds the keys of {}, not of {seat}", public.holder);
-    Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherSeat, sentence))
-}
-
-async fn publish(
-    ctx: &Context,
-    replica: &Replica,
-    contact: &ContactId,
-    seats: Vec<proto::Seat>,
-    facets: Vec<FacetContent>,
-    draft: &super::args::DraftArgs,
-) -> Result<(), ClientError> {
-    let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };
-    let composer = &mut Composer::on(replica.directory()?, ctx.office.ambient());
-    let publication = composer.roster(roster, &facets)?;
-    let name = format!("{}.roster", contact.as_str().replace('/', "-"));
-    let done = finish(ctx, Bundle::of(vec![publication]), draft, replica, &name).await?;
-    told(ctx, &done);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use zeroize::Zeroizing;
 
-use crate::client::unlock::{Asks, NotAsked};
+use crate::office::asked::{Asks, NotAsked};
 
 /// The terminal of whoever runs the command, also where stdin and stdout are pipes.
 pub(super) struct Terminal {

@@ -24,7 +24,7 @@ use crate::wire::v1;
 use super::draft::{Bundle, Composer, FacetContent, Publication, founding};
 use super::keys::prove;
 
-pub(super) const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 
 struct At(u64);
 
@@ -39,47 +39,47 @@ pub(crate) fn ambient_at(now: u64) -> Ambient {
     Ambient::new(Arc::new(At(now)), Arc::new(SystemRandom::new()))
 }
 
-pub(super) fn ambient() -> Ambient {
+pub(crate) fn ambient() -> Ambient {
     ambient_at(NOW)
 }
 
-pub(super) fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
 
-pub(super) fn name() -> DirectoryName {
+pub(crate) fn name() -> DirectoryName {
     "un.example".parse().unwrap()
 }
 
-pub(super) const REGISTRARS: [u8; 3] = [1, 2, 3];
-pub(super) const LOG: u8 = 10;
-pub(super) const AUTHORITY: u8 = 20;
-pub(super) const KEEPER: u8 = 21;
-pub(super) const SEAT: u8 = 30;
+pub(crate) const REGISTRARS: [u8; 3] = [1, 2, 3];
+pub(crate) const LOG: u8 = 10;
+pub(crate) const AUTHORITY: u8 = 20;
+pub(crate) const KEEPER: u8 = 21;
+pub(crate) const SEAT: u8 = 30;
 
 /// The key of a seed, with the proof that this holder has it.
-pub(super) fn proven(seed: u8, holder: &str, usage: Use) -> proto::PublicKey {
+pub(crate) fn proven(seed: u8, holder: &str, usage: Use) -> proto::PublicKey {
     prove(&key(seed), holder, usage, &ambient()).unwrap()
 }
 
 /// A registrar whose keys are of these seeds.
-pub(super) fn person(id: &str, seed: u8) -> proto::Person {
+pub(crate) fn person(id: &str, seed: u8) -> proto::Person {
     let (name, holder) = (format!("Registrar {id}"), format!("registrar/{id}"));
     let (sign, tls) = (proven(seed, &holder, Use::Sign), proven(seed + 100, &holder, Use::Tls));
     proto::Person { id: id.to_owned(), name, sign: Some(sign), tls: Some(tls) }
 }
 
 /// The certificate of a service authority whose key is of this seed: always the same bytes.
-pub(super) fn ca(seed: u8) -> Vec<u8> {
+pub(crate) fn ca(seed: u8) -> Vec<u8> {
     let ambient = ambient();
     issue::service_ca(&key(seed), "un.example", &[], VALIDITY, ambient.random()).unwrap()
 }
 
-pub(super) const VALIDITY: Validity =
+pub(crate) const VALIDITY: Validity =
     Validity { not_before: NOW, not_after: NOW + 1000, serial: [1; 16] };
-pub(super) const CA: u8 = 12;
+pub(crate) const CA: u8 = 12;
 
-pub(super) fn charter(log: &[u8]) -> proto::Charter {
+pub(crate) fn charter(log: &[u8]) -> proto::Charter {
     proto::Charter {
         rules: 1,
         // Out of order: composing sorts them.
@@ -93,7 +93,7 @@ pub(super) fn charter(log: &[u8]) -> proto::Charter {
     }
 }
 
-pub(super) fn admission() -> proto::Admission {
+pub(crate) fn admission() -> proto::Admission {
     proto::Admission {
         member: "fr".to_owned(),
         kind: MemberKind::UnMember.into(),
@@ -108,7 +108,7 @@ pub(super) fn admission() -> proto::Admission {
     }
 }
 
-pub(super) fn record() -> proto::Record {
+pub(crate) fn record() -> proto::Record {
     proto::Record {
         contact: "fr/cert-fr".to_owned(),
         expires: NOW + 86_400 * 365,
@@ -120,7 +120,7 @@ pub(super) fn record() -> proto::Record {
     }
 }
 
-pub(super) fn telephone() -> FacetContent {
+pub(crate) fn telephone() -> FacetContent {
     FacetContent::Telephone(proto::Telephone {
         numbers: vec![proto::TelephoneNumber {
             number: "+33000000000".to_owned(),
@@ -130,7 +130,7 @@ pub(super) fn telephone() -> FacetContent {
     })
 }
 
-pub(super) fn roster() -> proto::Roster {
+pub(crate) fn roster() -> proto::Roster {
     let seat = |name: &str, seed: u8| {
         let holder = format!("fr/cert-fr/{name}");
         proto::Seat {
@@ -149,19 +149,24 @@ pub(super) fn roster() -> proto::Roster {
 
 /// A log with its directory.
 #[derive(Clone)]
-pub(super) struct TestLog {
-    pub(super) entries: Vec<Bytes>,
-    pub(super) directory: Directory,
-    pub(super) log_key: u8,
-    pub(super) charter: Bytes,
+pub(crate) struct TestLog {
+    pub(crate) entries: Vec<Bytes>,
+    pub(crate) directory: Directory,
+    pub(crate) log_key: u8,
+    pub(crate) charter: Bytes,
 }
 
 impl TestLog {
     /// A log that has entry 0 alone.
-    pub(super) fn new() -> Self {
-        let mut bundle = Bundle::of(vec![founding(&name(), charter(&[LOG]), NOW)]);
+    pub(crate) fn new() -> Self {
         let keys = REGISTRARS.map(key);
-        bundle.sign(None, &[&keys[0], &keys[1]], &ambient()).unwrap();
+        Self::founded(charter(&[LOG]), &[&keys[0], &keys[1]])
+    }
+
+    /// A log that begins with this charter, signed with these keys.
+    pub(crate) fn founded(charter: proto::Charter, keys: &[&dyn Signer]) -> Self {
+        let mut bundle = Bundle::of(vec![founding(&name(), charter, NOW)]);
+        bundle.sign(None, keys, &ambient()).unwrap();
         let statement = bundle.publications()[0].envelope().bytes().clone();
         let verified = verify_founding(&name(), &statement).unwrap();
         let (directory, _) = found(&name(), &verified, NOW).unwrap();
@@ -170,7 +175,7 @@ impl TestLog {
     }
 
     /// Charter, admission, record with a facet, roster.
-    pub(super) fn populated() -> (Self, Vec<v1::OpenFacet>) {
+    pub(crate) fn populated() -> (Self, Vec<v1::OpenFacet>) {
         let mut log = Self::new();
         let ambient = ambient();
         let directory = log.directory.clone();
@@ -185,7 +190,7 @@ impl TestLog {
     }
 
     /// Signs with every key that counts, and adds what `apply` admits.
-    pub(super) fn sign_and_add(
+    pub(crate) fn sign_and_add(
         &mut self,
         publications: Vec<Publication>,
         seeds: &[u8],
@@ -204,7 +209,7 @@ impl TestLog {
         Ok(facets)
     }
 
-    pub(super) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
+    pub(crate) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
         let verified = verify(&self.directory, statement)?;
         let admitted = Admitted { leaf: self.directory.size(), at: NOW };
         let parts = apply(&self.directory, &verified, admitted)?;
@@ -213,13 +218,13 @@ impl TestLog {
         Ok(admitted.leaf)
     }
 
-    pub(super) fn tree(&self) -> Tree {
+    pub(crate) fn tree(&self) -> Tree {
         let mut tree = Tree::default();
         self.entries.iter().for_each(|entry| tree.append(leaf_hash(entry)));
         tree
     }
 
-    pub(super) fn checkpoint_at(&self, size: u64) -> Bytes {
+    pub(crate) fn checkpoint_at(&self, size: u64) -> Bytes {
         let origin = KeyName::parse("un.example").unwrap();
         let root = self.tree().root_at(size).unwrap();
         let checkpoint = Checkpoint { origin, size, root };
@@ -227,11 +232,11 @@ impl TestLog {
         note.to_string().into_bytes().into()
     }
 
-    pub(super) fn checkpoint(&self) -> Bytes {
+    pub(crate) fn checkpoint(&self) -> Bytes {
         self.checkpoint_at(self.entries.len() as u64)
     }
 
-    pub(super) fn invitation(&self) -> v1::Invitation {
+    pub(crate) fn invitation(&self) -> v1::Invitation {
         v1::Invitation {
             charter: self.charter.clone(),
             addresses: vec!["liaison.un.example".to_owned()],
@@ -241,6 +246,6 @@ impl TestLog {
     }
 }
 
-pub(super) fn entry(statement: Bytes, admitted_at: u64) -> Bytes {
+pub(crate) fn entry(statement: Bytes, admitted_at: u64) -> Bytes {
     proto::Entry { leaf: Some(Leaf::Statement(statement)), admitted_at }.encode_to_vec().into()
 }

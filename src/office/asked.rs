@@ -5,6 +5,8 @@
 
 use crate::client::error::ClientError;
 
+pub use crate::client::unlock::{Asks, NotAsked};
+
 /// What people are asked, and answer with yes or no.
 #[derive(Debug)]
 pub enum Question<'a> {

@@ -11,14 +11,17 @@ pub mod asked;
 pub mod call;
 pub mod collect;
 pub mod courier;
+pub mod drafts;
 pub mod error;
 pub mod exposure;
 pub mod fate;
 mod faults;
+pub mod files;
 pub mod hand_in;
 pub mod how;
 pub mod inbox;
 pub mod index;
+pub mod join;
 pub mod later;
 pub mod mail;
 pub mod message;
@@ -30,13 +33,16 @@ pub mod page;
 pub mod pointer;
 pub mod reach;
 pub mod retry;
+pub(crate) mod roster;
 pub mod sent;
 pub mod standing;
 pub mod stay;
 mod sync;
 pub mod terms;
 pub mod told;
+pub mod typed;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use crate::ambient::Ambient;
@@ -44,13 +50,14 @@ use crate::client::error::{ClientError, Family, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
 use crate::client::mend::Mend;
+use crate::client::reach::connect::{Proxies, Tcp};
 use crate::client::reach::session::{Net, Session};
 use crate::client::reason::Here;
 use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::domain::directory::key::Purpose;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
-use self::asked::Question;
+use self::asked::{Asks, Question};
 use self::told::{Face, Note, Unkept, Work};
 
 /// A home at work, and whom it works for.
@@ -66,6 +73,39 @@ pub struct Office {
     pub face: Arc<dyn Face>,
 }
 
+/// The home of a machine, and its way to a service.
+#[derive(Clone)]
+pub struct Machine {
+    /// Keys, configuration, copies of directories.
+    pub home: Home,
+    /// How to reach a service.
+    pub net: Net,
+}
+
+/// What of a machine was said when the program began.
+#[derive(Clone, Debug, Default)]
+pub struct Begun {
+    /// The home's folder; the system's own place, if nobody named one.
+    pub home: Option<PathBuf>,
+    /// The proxy for every address.
+    pub https_proxy: Option<String>,
+    /// What is reached without it.
+    pub no_proxy: Option<String>,
+}
+
+impl Machine {
+    /// This machine, with its clock and its network; whoever uses it is asked there for what opens his keys.
+    ///
+    /// # Errors
+    /// There is no place for a home, or it is of another format; a proxy cannot be read.
+    pub fn find(begun: &Begun, asks: Arc<dyn Asks>) -> Result<Self, ClientError> {
+        let home = Home::find(begun.home.clone())?.asking(asks);
+        let proxies = Proxies::new(begun.https_proxy.as_deref(), begun.no_proxy.as_deref())?;
+        let net = Net { dial: Arc::new(Tcp), proxies, ambient: Ambient::system() };
+        Ok(Self { home, net })
+    }
+}
+
 /// What is named where a home has several.
 #[derive(Clone, Debug, Default)]
 pub struct Chosen {
@@ -76,6 +116,13 @@ pub struct Chosen {
 }
 
 impl Office {
+    /// At work on this machine, for this face.
+    #[must_use]
+    pub fn on(machine: Machine, chosen: Chosen, face: Arc<dyn Face>) -> Self {
+        let Machine { home, net } = machine;
+        Self { home, net, chosen, face }
+    }
+
     /// Tells whom it works for.
     pub fn tell(&self, note: Note) {
         self.face.hears(note);

@@ -9,8 +9,9 @@ use crate::client::error::{ClientError, Family, Side};
 use crate::client::fate::Sending;
 use crate::client::keys::Owner;
 use crate::client::mend::Mend;
+use crate::client::message::body;
 use crate::client::message::compose::{Outside, compose};
-use crate::client::message::content::Inside;
+use crate::client::message::content::InvalidContent;
 use crate::client::outbox::Request;
 use crate::client::reach::session::Session;
 use crate::client::reason::Here;
@@ -22,6 +23,8 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Level, Urgency};
 
+pub use crate::client::message::content::{Inside, Writing};
+
 use super::Office;
 use super::call::{Called, Script, ToCall, Why, without_seats};
 use super::fate::{kept_back, not_sealed};
@@ -30,6 +33,20 @@ use super::message::NotShown;
 use super::others::Went;
 use super::pointer::Pointer;
 use super::told::Note;
+
+/// The most bytes that a message can say.
+#[must_use]
+pub fn largest() -> u64 {
+    body::largest_inner()
+}
+
+/// The same with a code of the reference taxonomy.
+///
+/// # Errors
+/// There is no such code.
+pub fn classified(writing: Writing, code: &str) -> Result<Writing, ClientError> {
+    Ok(writing.classified(code).map_err(InvalidContent::from)?)
+}
 
 /// What is to be sent, and to whom.
 pub struct Notice {

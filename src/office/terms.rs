@@ -10,4 +10,6 @@ pub use crate::crypto::sign::KeyId;
 pub use crate::domain::directory::key::{KeyName, Purpose};
 pub use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
 pub use crate::domain::relay::addressing::OrLater;
-pub use crate::signed::proto::{Custody, Kind, Level, Outcome, Tlp, Urgency};
+pub use crate::signed::proto::{
+    Kind, Level, MemberKind, Outcome, Purpose as Matter, Reason as EndReason, Tlp, Urgency,
+};

@@ -5,6 +5,7 @@
 //! through [`crate::client::message::text`] before it stands here.
 
 mod calls;
+mod drafts;
 mod fr;
 mod language;
 mod mends;
@@ -29,6 +30,7 @@ use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 pub use calls::{called, left_out, lines, read_out, script, why_call};
+pub use drafts::{lacking, looked_up, strange};
 pub use language::{Language, Marks};
 pub use mends::{signers, to_do};
 pub use notes::{YOU, by, mend, note, record_over, sentence, spelled, unkept, whom, work};

@@ -19,6 +19,7 @@ use liaison::crypto::hash::Digest;
 use liaison::crypto::hosts;
 use liaison::crypto::issue::Validity;
 use liaison::domain::refusal::OwnKey;
+use liaison::office::Machine;
 use liaison::operate::config::ServiceHome;
 use liaison::operate::{self, OperateError, Plan};
 use liaison::server::listen::Drained;
@@ -107,7 +108,7 @@ impl Kept {
         let (proxies, ambient) = (Proxies::default(), self.ambient.clone());
         let net = Net { dial, proxies, ambient };
         let home = Home::at(self.folder.path().join("registrar"));
-        let ctx = Context::of(global, Output::new(true, true), home, net);
+        let ctx = Context::of(global, Output::new(true, true), Machine { home, net });
         liaison::cli::run_in(&ctx, command).await
     }
 

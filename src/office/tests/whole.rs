@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use crate::ambient::Clock;
+use crate::ambient::{Ambient, Clock};
 use crate::client::address::Address;
 use crate::client::home::Home;
 use crate::client::message::testing::{NAME, Net, opening_keys, seat, sign_key};
@@ -18,7 +18,7 @@ use crate::office::collect;
 use crate::office::courier::SeatKeys;
 use crate::office::mail::Mail;
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::office::{Chosen, Office};
+use crate::office::{Chosen, Machine, Office};
 use crate::wire::v1;
 
 use super::alone;
@@ -114,10 +114,14 @@ impl Whole {
 
 /// A home at work that names no seat, and reaches nobody.
 pub(crate) fn office(net: &Net, home: Home, face: Arc<dyn Face>) -> Office {
-    let (dial, ambient) = (Arc::new(Nowhere), net.ambient.clone());
-    let to = session::Net { dial, proxies: Proxies::default(), ambient };
+    office_at(net.ambient.clone(), home, face)
+}
+
+/// The same, with this clock and randomness.
+pub(crate) fn office_at(ambient: Ambient, home: Home, face: Arc<dyn Face>) -> Office {
+    let (dial, proxies) = (Arc::new(Nowhere), Proxies::default());
     let chosen = Chosen { directory: Some(NAME.parse().unwrap()), seat: None };
-    Office { home, net: to, chosen, face }
+    Office::on(Machine { home, net: session::Net { dial, proxies, ambient } }, chosen, face)
 }
 
 /// What a face heard that never says yes.

@@ -14,6 +14,7 @@ use liaison::client::keys::{Owner, read_public};
 use liaison::client::outbox::Outbox;
 use liaison::client::reach::connect::{Proxies, Tcp};
 use liaison::client::reach::session::Net;
+use liaison::office::Machine;
 use liaison::signed::proto;
 use liaison::wire::v1;
 use liaison::words;
@@ -143,6 +144,6 @@ impl Office {
         let typed = ["liaison", "--no-input", "--json"].iter().chain(typed);
         let Cli { global, command } = Cli::try_parse_from(typed).unwrap();
         let (out, home) = (self.out.clone(), Home::at(self.path()));
-        (Context::of(global, out, home, self.net.clone()), command)
+        (Context::of(global, out, Machine { home, net: self.net.clone() }), command)
     }
 }

@@ -1,15 +1,24 @@
-//! The roster of a contact, as commands that change it find it: `seat` and `rotate`.
+//! The roster of a contact, as what changes it finds it.
+//!
+//! In scope: seats and facets as they were listed. Out of scope: the next version (`drafts`, `rotate`). Invariant: a
+//! seat of which a key was revoked is not listed again, for keys never return.
 
 use crate::client::draft::FacetContent;
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::domain::directory::Roster;
-use crate::office::error::{ClientError, Family, Here, Mend, Side};
-use crate::office::terms::{ContactId, KeyName, SeatId};
+use crate::domain::directory::key::KeyName;
+use crate::domain::ids::{ContactId, SeatId};
 use crate::signed::canonical;
 use crate::signed::proto;
 
 /// The roster in force, as a next version begins.
-pub(super) fn in_force(
+///
+/// # Errors
+/// There is no copy; the contact has no record.
+pub(crate) fn in_force(
     replica: &Replica,
     contact: &ContactId,
 ) -> Result<(Vec<proto::Seat>, Vec<FacetContent>), ClientError> {
@@ -18,7 +27,6 @@ pub(super) fn in_force(
     let roster = directory.contact(contact).and_then(|contact| contact.roster.as_ref());
     let Some(roster) = roster else { return Ok((Vec::new(), Vec::new())) };
     let alive = |key: KeyName| directory.stands(&key);
-    // A seat of which a key was revoked cannot be listed again: keys never return.
     let seats = roster.seats.iter().filter(|seat| seat.key_names(contact).all(alive));
     // As its keeper listed them, with their proofs.
     let said: proto::Roster = canonical::decode(&roster.payload).unwrap_or_default();
@@ -34,7 +42,8 @@ fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
     open.collect()
 }
 
-pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
+/// A seat that no roster lists.
+pub(crate) fn no_such_seat(seat: &SeatId) -> ClientError {
     let sentence = format!("{seat} is not on its contact's roster");
     ClientError::new(Side::Ours, Family::NotFound, Here::UnknownSeat, sentence)
         .mended_by(Mend::ListSeats)
