@@ -26,7 +26,6 @@ use crate::office::mail::Mail;
 use crate::office::standing;
 use crate::words;
 
-use super::directory::Seen;
 use super::status::{certificate_life, record_life, service_warning};
 use super::{Context, layout, sent};
 
@@ -371,11 +370,11 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
             Err(error) => checks.fail("sync", &ctx.office.explained(&replica, error)),
         },
     }
-    match Seen::of(ctx, &replica) {
+    match ctx.office.seen(&replica) {
         Ok(seen) if replica.is_stale(ctx.office.ambient().now()) => {
-            checks.warn("copy", format!("{}: stale", seen.line()), Some(Mend::Sync));
+            checks.warn("copy", format!("{}: stale", words::seen(&seen)), Some(Mend::Sync));
         }
-        Ok(seen) => checks.ok("copy", seen.line()),
+        Ok(seen) => checks.ok("copy", words::seen(&seen)),
         Err(error) => {
             // To sync was tried above.
             checks.fail("copy", &ctx.office.not_synced(ClientError { mend: None, ..error }));

@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::directory::Contact;
+use crate::office::directory::TakesPart;
 use crate::office::error::{ClientError, Family};
 use crate::office::mail::Mail;
+use crate::office::seen::Seen;
+use crate::office::sync::current;
 use crate::office::terms::{Owner, SeatId};
 use crate::words::{self, visible};
 
 use super::Context;
-use super::directory::Seen;
+use super::directory::seen_object;
 use super::layout::Lines;
 use super::rotate::admitted_at;
 
@@ -65,13 +68,13 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         object.insert("warnings".to_owned(), json!(warnings));
         let name = ctx.office.name().ok().map(|name| name.to_string());
         object.insert("directory".to_owned(), json!(name));
-        let seen = ctx.office.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
-        object.insert("copy".to_owned(), json!(seen));
+        let seen = ctx.office.replica().ok().and_then(|replica| ctx.office.seen(&replica).ok());
+        object.insert("copy".to_owned(), json!(seen.as_ref().map(seen_object)));
         object.insert("state".to_owned(), json!(words::state(frozen.as_ref())));
     }
     ctx.out.data(&object, || lines.text());
     warnings.iter().for_each(|warning| ctx.out.warn(warning));
-    super::sync::current(frozen.as_ref())
+    current(frozen.as_ref())
 }
 
 /// The copy of the directory, if one was joined and synced.
@@ -91,12 +94,12 @@ fn copy(
         }
         Err(error) => return Err(error),
     };
-    match Seen::of(ctx, &replica) {
+    match ctx.office.seen(&replica) {
         Ok(seen) => {
             let directory = replica.directory()?;
             let contacts = directory.contacts().filter(|contact| contact.record.is_some()).count();
             let members = directory.members().count();
-            lines.line("directory", seen.line());
+            lines.line("directory", words::seen(&seen));
             let size = directory.size();
             lines.line("holds", format!("{members} members, {contacts} contacts, {size} entries"));
             if replica.is_stale(ctx.office.ambient().now()) {
@@ -132,7 +135,7 @@ fn seat_of(
         }
     }
     let contact = directory.contact(&seat.contact());
-    let part = contact.map(|contact| words::part(directory, contact));
+    let part = contact.map(|contact| words::part(TakesPart::of(directory, contact)));
     let life = contact.and_then(|contact| record_life(contact, now));
     if let (Some(contact), Some(life)) = (contact, &life) {
         let then = if ctx.office.is_refused(seat) { ", when this copy was made" } else { "" };

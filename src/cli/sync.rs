@@ -7,11 +7,12 @@
 use serde_json::json;
 
 use crate::client::reach::session::Session;
-use crate::client::replica::{Frozen, Replica};
+use crate::client::replica::Replica;
 use crate::domain::view::View;
 use crate::office::error::ClientError;
 use crate::office::mail::Mail;
 use crate::office::news::News;
+use crate::office::sync::current;
 use crate::office::terms::Owner;
 use crate::words;
 
@@ -76,12 +77,4 @@ async fn hand_in_what_waits(
     mail.send_all(session, &mut news).await?;
     mail.tell(&mut news);
     news.ends()
-}
-
-/// How a command ends that has printed what it knows of a directory that may stand still.
-///
-/// # Errors
-/// It stands still: update this program.
-pub(super) fn current(frozen: Option<&Frozen>) -> Result<(), ClientError> {
-    frozen.map_or(Ok(()), |frozen| Err(ClientError::update_me(frozen).after_its_object()))
 }
