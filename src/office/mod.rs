@@ -21,6 +21,7 @@ pub mod how;
 pub mod inbox;
 pub mod index;
 pub mod later;
+pub mod life;
 pub mod mail;
 pub mod message;
 pub mod muted;
@@ -34,10 +35,12 @@ pub mod retry;
 pub mod seen;
 pub mod sent;
 pub mod standing;
+pub mod status;
 pub mod stay;
 pub mod sync;
 pub mod terms;
 pub mod told;
+pub mod update;
 
 use std::sync::{Arc, Once};
 

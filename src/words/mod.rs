@@ -8,6 +8,7 @@ mod calls;
 mod directory;
 mod fr;
 mod language;
+mod lives;
 mod mends;
 mod notes;
 
@@ -34,6 +35,7 @@ pub use directory::{
     believed, member_name, next_in_line, own_name, part, proof, proven, seen, takes_part,
 };
 pub use language::{Language, Marks};
+pub use lives::{holds, runs_out, service_runs_out};
 pub use mends::{signers, to_do};
 pub use notes::{YOU, by, mend, note, record_over, sentence, spelled, unkept, whom, work};
 
