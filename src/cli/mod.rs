@@ -25,7 +25,6 @@ mod output;
 mod pointer;
 mod record;
 mod retry;
-mod roster;
 mod rotate;
 mod seat;
 mod sent;

@@ -8,6 +8,7 @@ use crate::client::keys::read_public;
 use crate::client::replica::Replica;
 use crate::domain::directory::Seat;
 use crate::office::error::{ClientError, Family, Here, Side};
+use crate::office::roster::{in_force, no_such_seat};
 use crate::office::terms::{ContactId, KeyName, Owner, SeatId};
 use crate::signed::proto::{self, Reason};
 use crate::wire::v1::PublicKeys;
@@ -16,7 +17,6 @@ use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
 use super::layout;
 use super::record::told;
-use super::roster::{in_force, no_such_seat};
 use super::rotate::rotate;
 use super::statement::{confirmed, finish};
 

@@ -32,6 +32,7 @@ pub mod page;
 pub mod pointer;
 pub mod reach;
 pub mod retry;
+pub mod roster;
 pub mod seen;
 pub mod sent;
 pub mod standing;
