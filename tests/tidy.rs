@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("wire", &["domain", "signed", "crypto"]),
     ("grpc", &["wire", "service", "domain", "tls::PeerInfo"]),
     ("client", &["wire", "domain", "tlog", "signed", "crypto", "tls", "disk", "ambient"]),
-    ("office", &["client", "wire", "domain", "signed", "crypto", "ambient", "moment"]),
+    ("office", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient", "moment"]),
     ("words", &["office", "client", "domain", "signed", "crypto", "moment"]),
     (
         "cli",

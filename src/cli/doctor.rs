@@ -22,12 +22,11 @@ use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::office::error::{ClientError, Family, Here, Mend, Reason, Side};
 use crate::office::inbox::InboxError;
+use crate::office::life::Life;
 use crate::office::mail::Mail;
 use crate::office::standing;
 use crate::words;
 
-use super::directory::Seen;
-use super::status::{certificate_life, record_life, service_warning};
 use super::{Context, layout, sent};
 
 /// `liaison doctor`.
@@ -336,9 +335,9 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
         checks.skip("service certificate", format!("issued by {issuer}; its dates are not read"));
         return;
     };
-    let life = certificate_life(&read, ctx.office.ambient().now());
+    let life = Life::of_certificate(&read, ctx.office.ambient().now());
     let said = format!("issued by {issuer}, until {}", words::when(read.not_after()));
-    match service_warning(&life) {
+    match words::service_runs_out(&life) {
         Some(warning) => checks.warn("service certificate", format!("{said}: {warning}"), None),
         None => checks.ok("service certificate", said),
     }
@@ -371,11 +370,11 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
             Err(error) => checks.fail("sync", &ctx.office.explained(&replica, error)),
         },
     }
-    match Seen::of(ctx, &replica) {
+    match ctx.office.seen(&replica) {
         Ok(seen) if replica.is_stale(ctx.office.ambient().now()) => {
-            checks.warn("copy", format!("{}: stale", seen.line()), Some(Mend::Sync));
+            checks.warn("copy", format!("{}: stale", words::seen(&seen)), Some(Mend::Sync));
         }
-        Ok(seen) => checks.ok("copy", seen.line()),
+        Ok(seen) => checks.ok("copy", words::seen(&seen)),
         Err(error) => {
             // To sync was tried above.
             checks.fail("copy", &ctx.office.not_synced(ClientError { mend: None, ..error }));
@@ -411,11 +410,12 @@ fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
     let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.office.contact(None)) else {
         return checks.skip("own record", "no contact is this home's");
     };
-    let life =
-        directory.contact(&contact).and_then(|own| record_life(own, ctx.office.ambient().now()));
+    let life = directory
+        .contact(&contact)
+        .and_then(|own| Life::of_record(own, ctx.office.ambient().now()));
     match life {
         None => checks.skip("own record", format!("{contact} publishes nothing")),
-        Some(life) => match life.warning("it", "liaison record draft") {
+        Some(life) => match words::runs_out(&life, "it", "liaison record draft") {
             Some(warning) => checks.warn("own record", warning, None),
             None => checks.ok("own record", format!("holds until {}", words::day(life.until))),
         },

@@ -18,6 +18,7 @@ use crate::domain::directory::key::KnownKey;
 use crate::domain::limits;
 use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::mail::Mail;
+use crate::office::roster::{in_force, no_such_seat};
 use crate::office::terms::{ContactId, KeyId, Owner, Purpose, SeatId};
 use crate::signed::proto;
 use crate::words;

@@ -10,7 +10,7 @@ use crate::client::error::ClientError;
 use crate::client::place;
 use crate::client::reach::session::{Progress, Session, Synced};
 use crate::client::reason::Rule;
-use crate::client::replica::Replica;
+use crate::client::replica::{Frozen, Replica};
 use crate::domain::ids::SeatId;
 
 use super::Office;
@@ -89,12 +89,17 @@ impl Office {
     /// # Errors
     /// It lacks entries.
     pub fn tell_its_age(&self, replica: &Replica) -> Result<(), ClientError> {
-        replica.directory()?;
-        if replica.frozen().is_some() {
-            self.tell(Note::CopyStandsStill);
-        } else if replica.is_stale(self.ambient().now()) {
-            self.tell(Note::CopyStale);
+        if let Some(note) = self.seen(replica)?.warning() {
+            self.tell(note);
         }
         Ok(())
     }
+}
+
+/// How a command ends that has shown what it knows of a directory that may stand still.
+///
+/// # Errors
+/// It stands still: update this program.
+pub fn current(frozen: Option<&Frozen>) -> Result<(), ClientError> {
+    frozen.map_or(Ok(()), |frozen| Err(ClientError::update_me(frozen).after_its_object()))
 }

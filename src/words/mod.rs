@@ -5,9 +5,11 @@
 //! through [`crate::client::message::text`] before it stands here.
 
 mod calls;
+mod directory;
 mod drafts;
 mod fr;
 mod language;
+mod lives;
 mod mends;
 mod notes;
 
@@ -30,8 +32,12 @@ use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 pub use calls::{called, left_out, lines, read_out, script, why_call};
+pub use directory::{
+    believed, member_name, next_in_line, own_name, part, proof, proven, seen, takes_part,
+};
 pub use drafts::{lacking, looked_up, strange};
 pub use language::{Language, Marks};
+pub use lives::{holds, runs_out, service_runs_out};
 pub use mends::{signers, to_do};
 pub use notes::{YOU, by, mend, note, record_over, sentence, spelled, unkept, whom, work};
 
@@ -405,25 +411,11 @@ pub fn name_of(contact: &Contact) -> String {
     record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
 }
 
-/// How a contact takes part: listed, signed, connected.
-#[must_use]
-pub fn part(directory: &Directory, contact: &Contact) -> &'static str {
-    match &contact.record {
-        None => "withdrawn",
-        Some(record) if record.attested => "listed",
-        Some(_) if directory.sealing_seats(&contact.id).next().is_some() => "connected",
-        Some(_) => "signed",
-    }
-}
-
-/// Of a copy that follows its directory.
-pub const CURRENT: &str = "current";
-
 /// Whether a copy follows its directory, for scripts.
 #[must_use]
 pub const fn state(frozen: Option<&Frozen>) -> &'static str {
     match frozen {
-        None => CURRENT,
+        None => "current",
         Some(_) => "update-me",
     }
 }

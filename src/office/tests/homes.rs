@@ -22,26 +22,26 @@ use crate::office::standing::{of_clocks, wrong_clock};
 const CERT: &str = "fr/cert-fr";
 
 /// A home with keys of its own.
-struct Kept {
-    office: Office,
+pub(crate) struct Kept {
+    pub(crate) office: Office,
     dir: TempDir,
 }
 
 impl Kept {
-    fn new(net: &Net) -> Self {
+    pub(crate) fn new(net: &Net) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::at(dir.path().to_owned());
         Self { office: office(net, home, Arc::new(Told::default())), dir }
     }
 
     /// The same, that has joined the directory as it is now.
-    fn joined(net: &Net) -> (Self, Replica) {
+    pub(crate) fn joined(net: &Net) -> (Self, Replica) {
         let kept = Self::new(net);
         let replica = net.copy(&kept.office.home);
         (kept, replica)
     }
 
-    fn owns(&self, owner: &Owner) {
+    pub(crate) fn owns(&self, owner: &Owner) {
         self.office.home.keys().create(owner, self.office.ambient()).unwrap();
     }
 
@@ -66,7 +66,7 @@ impl Kept {
     }
 }
 
-fn owner(of: &str) -> Owner {
+pub(crate) fn owner(of: &str) -> Owner {
     Owner::Seat(seat(of))
 }
 
@@ -75,7 +75,7 @@ fn registrar() -> Owner {
 }
 
 /// Paris, both of whose seats are in this home and in the directory.
-fn paris(net: &mut Net) -> Kept {
+pub(crate) fn paris(net: &mut Net) -> Kept {
     let kept = Kept::new(net);
     [FR, FR_2].iter().for_each(|of| kept.owns(&owner(of)));
     net.roster_of(CERT, 2, vec![kept.listed(FR), kept.listed(FR_2)]);
