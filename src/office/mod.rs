@@ -6,8 +6,10 @@
 //! before its first attempt; acknowledging is a human's.
 
 pub mod acknowledged;
+pub mod administer;
 pub mod again;
 pub mod asked;
+pub mod audit;
 pub mod call;
 pub mod collect;
 pub mod courier;

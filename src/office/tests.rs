@@ -40,7 +40,7 @@ use super::index::Index;
 
 mod acknowledging;
 mod expiry;
-mod homes;
+pub(crate) mod homes;
 mod reading;
 pub(crate) mod whole;
 

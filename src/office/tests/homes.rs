@@ -22,31 +22,31 @@ use crate::office::standing::{of_clocks, wrong_clock};
 const CERT: &str = "fr/cert-fr";
 
 /// A home with keys of its own.
-struct Kept {
-    office: Office,
+pub(crate) struct Kept {
+    pub(crate) office: Office,
     dir: TempDir,
 }
 
 impl Kept {
-    fn new(net: &Net) -> Self {
+    pub(crate) fn new(net: &Net) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::at(dir.path().to_owned());
         Self { office: office(net, home, Arc::new(Told::default())), dir }
     }
 
     /// The same, that has joined the directory as it is now.
-    fn joined(net: &Net) -> (Self, Replica) {
+    pub(crate) fn joined(net: &Net) -> (Self, Replica) {
         let kept = Self::new(net);
         let replica = net.copy(&kept.office.home);
         (kept, replica)
     }
 
-    fn owns(&self, owner: &Owner) {
+    pub(crate) fn owns(&self, owner: &Owner) {
         self.office.home.keys().create(owner, self.office.ambient()).unwrap();
     }
 
     /// Its keys of a seat, as a roster lists them.
-    fn listed(&self, of: &str) -> proto::Seat {
+    pub(crate) fn listed(&self, of: &str) -> proto::Seat {
         let (keys, owner, ambient) = (self.office.home.keys(), owner(of), self.office.ambient());
         let public = keys.public(&owner, ambient).unwrap();
         let public = read_public(armour::Kind::Seat, &public).unwrap();
