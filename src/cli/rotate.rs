@@ -27,7 +27,6 @@ use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
 use super::statement::{Finished, confirmed, entries, finish};
 use super::{Context, layout};
 use crate::office::drafts::Drafted;
-use crate::office::roster::{in_force, no_such_seat};
 
 /// `liaison seat rotate`.
 ///

@@ -6,12 +6,15 @@
 //! before its first attempt; acknowledging is a human's.
 
 pub mod acknowledged;
+pub mod administer;
 pub mod again;
 pub mod asked;
+pub mod audit;
 pub mod call;
 pub mod collect;
 pub mod courier;
 pub mod directory;
+pub mod doctor;
 pub mod drafts;
 pub mod error;
 pub mod exposure;
@@ -32,6 +35,7 @@ pub mod news;
 pub mod notify;
 pub mod others;
 pub mod page;
+mod passed;
 pub mod pointer;
 pub mod reach;
 pub mod retry;

@@ -7,6 +7,7 @@ pub use crate::client::address::Address;
 pub use crate::client::keys::{Owner, Role};
 pub use crate::crypto::hash::Digest;
 pub use crate::crypto::sign::KeyId;
+pub use crate::domain::administration::proposal::Act;
 pub use crate::domain::directory::key::{KeyName, Purpose};
 pub use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
 pub use crate::domain::relay::addressing::OrLater;

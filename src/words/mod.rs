@@ -20,6 +20,7 @@ use crate::client::message::receipt::ReceiptError;
 pub use crate::client::message::text::{visible, visible_block};
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
+pub use crate::crypto::sign::eye;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::{OrLater, Recipient};

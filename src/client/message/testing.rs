@@ -349,7 +349,8 @@ impl Net {
         });
     }
 
-    fn next_charter(&mut self, change: impl FnOnce(&mut proto::Charter)) {
+    /// The next charter, with this changed.
+    pub(crate) fn next_charter(&mut self, change: impl FnOnce(&mut proto::Charter)) {
         let before = &self.directory.charter();
         let (version, previous) = (before.newest.version + 1, before.newest.statement);
         let mut charter = proto::Charter {

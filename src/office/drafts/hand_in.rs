@@ -12,7 +12,8 @@ use crate::domain::directory::Directory;
 use crate::office::Office;
 use crate::office::standing::of_clocks;
 
-use super::{Drafted, passed, statement_of};
+use super::{Drafted, passed};
+use crate::office::passed::statement_of;
 
 /// Statements that the service says are in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -46,7 +46,7 @@ impl Kept {
     }
 
     /// Its keys of a seat, as a roster lists them.
-    fn listed(&self, of: &str) -> proto::Seat {
+    pub(crate) fn listed(&self, of: &str) -> proto::Seat {
         let (keys, owner, ambient) = (self.office.home.keys(), owner(of), self.office.ambient());
         let public = keys.public(&owner, ambient).unwrap();
         let public = read_public(armour::Kind::Seat, &public).unwrap();

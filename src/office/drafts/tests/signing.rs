@@ -12,7 +12,8 @@ use crate::client::reason::Here;
 use crate::domain::directory::RULES;
 use crate::office::asked::{Asks, NotAsked};
 use crate::office::drafts::charter::{Changes, add_person};
-use crate::office::drafts::{Keeper, Lacking, Strange, Unsigned, in_words, newest};
+use crate::office::drafts::{Keeper, Lacking, Strange, Unsigned, in_words};
+use crate::office::passed::newest;
 
 /// A withdrawal of fr's contact, as fr drafts it.
 fn withdrawal(world: &World) -> Drafted {
