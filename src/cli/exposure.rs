@@ -6,9 +6,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::reach::session::Session;
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
-use crate::office::exposure::{Exposed, Exposure, State, Telling, Wording};
+use crate::office::exposure::{Exposed, Exposure, Online, State, Telling, Wording};
 use crate::office::mail::Mail;
 use crate::words::{self, visible};
 
@@ -31,10 +30,8 @@ pub(crate) async fn exposure(ctx: &Context, args: &ExposureArgs) -> Result<(), C
         return list(&Mail::here(&ctx.office)?);
     }
     match Box::pin(ctx.office.with_bodies()).await {
-        Ok((session, mut mail)) if args.tell => {
-            Box::pin(tell(ctx, &session, &mut mail, args)).await
-        }
-        Ok((_, mail)) => list(&mail),
+        Ok(mut online) if args.tell => Box::pin(tell(ctx, &mut online, args)).await,
+        Ok(online) => list(&online.mail),
         Err(error) if args.tell => Err(error),
         Err(error) => ctx.without_service(error, list),
     }
@@ -60,14 +57,9 @@ fn show(ctx: &Context, exposure: &Exposure) {
 }
 
 /// Tells those who wrote, each once a thread.
-async fn tell(
-    ctx: &Context,
-    session: &Session,
-    mail: &mut Mail,
-    args: &ExposureArgs,
-) -> Result<(), ClientError> {
-    let exposure = mail.exposure(&args.seat, args.since)?;
-    let mut tellings = mail.tellings(&exposure)?;
+async fn tell(ctx: &Context, online: &mut Online, args: &ExposureArgs) -> Result<(), ClientError> {
+    let exposure = online.mail.exposure(&args.seat, args.since)?;
+    let mut tellings = online.mail.tellings(&exposure)?;
     say_besides(ctx, &exposure);
     for telling in tellings.iter().filter(|telling| telling.is_open()) {
         ctx.out.say(format_args!("to {}: {}", telling.to, wording(telling, &exposure).text));
@@ -89,7 +81,7 @@ async fn tell(
     for (done, telling) in tellings.iter_mut().enumerate().filter(|_| !args.dry_run) {
         bar.show("told", done as u64, open as u64);
         let wording = wording(telling, &exposure);
-        if let Some(why) = mail.tell_of_exposure(session, telling, &wording).await? {
+        if let Some(why) = online.tell(telling, &wording).await? {
             ctx.out.warn(format_args!("{}: {}", telling.to, ctx.out.language().sentence(&why)));
         }
     }

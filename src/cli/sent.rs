@@ -7,8 +7,6 @@
 
 use serde_json::{Value, json};
 
-use crate::client::message::places::Contradiction;
-use crate::client::outbox::Stage;
 use crate::office::call;
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
 use crate::office::mail::Mail;
@@ -17,7 +15,7 @@ use crate::office::sent::{
     Accepted, Acknowledged, Answer, Delivered, Fault, HowFar, NotHeld, Page, Sent, Stands,
     contradicted,
 };
-use crate::office::terms::{ContactId, MessageId};
+use crate::office::terms::{ContactId, Contradiction, MessageId, Stage};
 use crate::words::{self, visible, visible_block};
 
 use super::Context;

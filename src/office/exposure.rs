@@ -106,6 +106,13 @@ pub struct Wording {
     pub text: String,
 }
 
+/// A mailbox with what there is now, and the connection by which it came.
+pub struct Online {
+    /// What there is.
+    pub mail: Mail,
+    session: Session,
+}
+
 impl Office {
     /// Refuses what nothing could come of, before the service is asked for anything.
     ///
@@ -143,11 +150,25 @@ impl Office {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn with_bodies(&self) -> Result<(Session, Mail), ClientError> {
+    pub async fn with_bodies(&self) -> Result<Online, ClientError> {
         let (session, mut mail) = Mail::online(self).await?;
         let mut news = mail.collected(&session, (usize::MAX, |_: &Mail, _: &_| true)).await?;
         mail.tell(&mut news);
-        Ok((session, mail))
+        Ok(Online { mail, session })
+    }
+}
+
+impl Online {
+    /// Tells one of them. See [`Mail::tell_of_exposure`].
+    ///
+    /// # Errors
+    /// Nothing can be kept here.
+    pub async fn tell(
+        &mut self,
+        telling: &mut Telling,
+        wording: &Wording,
+    ) -> Result<Option<ClientError>, ClientError> {
+        self.mail.tell_of_exposure(&self.session, telling, wording).await
     }
 }
 
@@ -211,7 +232,7 @@ impl Mail {
     ///
     /// # Errors
     /// Nothing can be kept here.
-    pub async fn tell_of_exposure(
+    async fn tell_of_exposure(
         &mut self,
         session: &Session,
         telling: &mut Telling,

@@ -12,9 +12,11 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::open::{NotOpened, Received};
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::client::place::{self, FileError, Lock};
+use crate::client::reason::Rule;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
@@ -132,6 +134,17 @@ pub struct Gone {
     pub kind: Option<EntryKind>,
     /// Who sent what it showed, if the relay says that it has lost that: then it has not expired.
     pub lost: Option<ContactId>,
+}
+
+impl Gone {
+    /// Why nothing of it is shown, in this sentence.
+    #[must_use]
+    pub fn fault(&self, sentence: String) -> ClientError {
+        match self.lost {
+            Some(_) => ClientError { sentence, ..Refusal::BodyDamaged.into() },
+            None => ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence),
+        }
+    }
 }
 
 /// A delivered receipt that was made.
@@ -1088,3 +1101,23 @@ const START: u64 = limits::HEADER_BYTES as u64 + 1024;
 const AGAIN: usize = 8;
 /// Copies that are asked for before signatures that do not hold are believed to be what was handed in.
 const TRIES: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who can mend it is another: nobody what expired, the sender what the service has lost.
+    #[test]
+    fn what_is_gone_has_expired_unless_the_service_has_lost_it() {
+        let expired = Gone { first: 3, last: 3, kind: None, lost: None };
+        let lost = Gone { lost: Some("at/cert-at".parse().unwrap()), ..expired.clone() };
+        let fault = |of: &Gone| {
+            let why = of.fault("gone".to_owned());
+            assert_eq!(why.sentence, "gone");
+            (why.reason.code().to_owned(), why.side, why.family)
+        };
+        assert_eq!(fault(&expired), ("MESSAGE_EXPIRED".to_owned(), Side::Ours, Family::NotFound));
+        let (code, side, _) = fault(&lost);
+        assert_eq!((&*code, side), ("BODY_DAMAGED", Side::Theirs));
+    }
+}

@@ -4,6 +4,7 @@
 //! Out of scope: opening and verifying (`collect`), how it is said and shown, attachments' files (each face).
 //! Invariant: what does not hold, or did not come whole, is not shown: of it is said why.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::client::error::ClientError;
@@ -11,12 +12,15 @@ use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::reach::session::Session;
 use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::Amiss;
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{Addressing, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::signed::proto::{self, Level};
 
+use super::call::Called;
 use super::collect;
 use super::inbox::{Gone, InboxError};
 use super::index::{Index, Row};
@@ -32,6 +36,10 @@ pub struct Shown {
     pub number: u64,
     /// What came, verified and opened.
     pub opened: Opened,
+    /// What its sender's contact and member call themselves.
+    pub sender: Called,
+    /// To whom it went.
+    pub to: Vec<To>,
     /// At which level it came to this contact, if to it.
     pub level: Option<Level>,
     /// Who of this contact acknowledged it.
@@ -44,6 +52,15 @@ pub struct Shown {
     pub answered: Option<VerifiedHeader>,
     /// A key that signed it has ended since.
     pub key_ended: bool,
+}
+
+/// A recipient, as the directory knows it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct To {
+    /// The contact, its level and its step.
+    pub recipient: Recipient,
+    /// Its record does not have that level.
+    pub lacking: bool,
 }
 
 /// Why a message is not shown.
@@ -118,10 +135,35 @@ impl Shown {
         }
     }
 
+    /// The same; of a kind that only a later version knows it has this title, and the time of its outside.
+    #[must_use]
+    pub fn content_or(&self, title: impl FnOnce() -> String) -> Cow<'_, proto::Content> {
+        self.content().map_or_else(
+            || {
+                let time = self.opened.header.addressing().created;
+                Cow::Owned(proto::Content { title: title(), time, ..Default::default() })
+            },
+            Cow::Borrowed,
+        )
+    }
+
     /// Whether somebody here is to acknowledge it.
     #[must_use]
     pub fn asks_for_acknowledgement(&self) -> bool {
         self.waits.is_none() && self.acknowledged.is_empty() && self.level.is_some()
+    }
+}
+
+impl To {
+    /// All to whom a message went.
+    #[must_use]
+    pub fn all(directory: &Directory, of: &Addressing) -> Vec<Self> {
+        let to = of.recipients.iter().map(|recipient| {
+            let (contact, level) = (&recipient.contact, recipient.level);
+            let lacking = level::is_lacking(directory, contact, level, of.view.size);
+            Self { recipient: recipient.clone(), lacking }
+        });
+        to.collect()
     }
 }
 
@@ -210,15 +252,17 @@ impl Mail {
         if let Inside::Words(_) | Inside::Delivered(_) = &opened.inside {
             return Err(NotShown::NothingToRead);
         }
-        let acks = self.acks(&self.due()?)?;
+        let (acks, directory) = (self.acks(&self.due()?)?, self.replica.directory()?);
         Ok(Shown {
             number,
+            sender: Called::of(directory, &opened.sender().contact()),
+            to: To::all(directory, opened.header.addressing()),
             level: opened.level_of(&self.seat.contact()),
             acknowledged: self.acknowledged_by(&acks, header.digest())?,
             waits: acks.waits(header.digest()),
             amiss: self.amiss(header)?,
             answered: self.answered(header)?,
-            key_ended: has_ended(self.replica.directory()?, header),
+            key_ended: has_ended(directory, header),
             opened,
         })
     }
@@ -338,6 +382,7 @@ mod tests {
     use crate::client::outbox::{Outbox, Request};
     use crate::office::collect::Desk;
     use crate::office::inbox::Inbox;
+    use crate::office::tests::whole::Whole;
 
     /// A co-recipient knows the id of an alert, and may use it: it is another message then.
     #[test]
@@ -420,5 +465,52 @@ mod tests {
         let ours = answer(&sent.header_digest.to_string()).unwrap();
         assert_eq!(ours, sent.header_digest);
         assert_eq!(answer("6"), Err(NotOne::Unknown));
+    }
+
+    /// Of a record that has changed since the message was written it cannot be said.
+    #[test]
+    fn a_level_lacks_only_if_the_record_is_as_it_was_when_it_was_named() {
+        let mut net = Net::new();
+        let mut of = net.notification().addressing;
+        let (first, second) = (of.recipients[0].clone(), of.recipients[1].clone());
+        of.recipients = vec![Recipient { level: Level::Legal, ..first.clone() }, second.clone()];
+        let lacking = |net: &Net, of: &Addressing| {
+            let to = To::all(&net.directory, of);
+            to.into_iter().map(|to| (to.recipient.contact, to.lacking)).collect::<Vec<_>>()
+        };
+        let (first, second) = (first.contact, second.contact);
+        assert_eq!(lacking(&net, &of), [(first.clone(), true), (second.clone(), false)]);
+        net.record(first.as_str(), 2, &[Level::Policy]);
+        assert_eq!(lacking(&net, &of), [(first, false), (second, false)]);
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_sender_and_all_to_whom_it_went() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        let header = paris.mail.verified(1).unwrap();
+        let shown = paris.mail.read(&header).unwrap();
+        assert_eq!(shown.sender, Called::of(&net.directory, &seat(AT).contact()));
+        assert_eq!(&*shown.sender.names[0].text, "at/cert-at");
+        let to: Vec<_> = shown.to.iter().map(|to| to.recipient.contact.as_str()).collect();
+        assert_eq!(to, ["fr/cert-fr", "pt/cert-pt"]);
+        assert!(shown.to.iter().all(|to| !to.lacking));
+    }
+
+    #[test]
+    fn what_only_a_later_version_knows_has_the_title_that_is_given_and_its_time_outside() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        let mut shown = paris.mail.read(&paris.mail.verified(1).unwrap()).unwrap();
+        let title = |shown: &Shown| shown.content_or(|| "later".to_owned()).title.clone();
+        assert_eq!(title(&shown), "Ransomware at a port");
+        shown.opened.inside = Inside::Later(Bytes::from_static(b"of a later version"));
+        assert_eq!((title(&shown), shown.content()), ("later".to_owned(), None));
+        let written = shown.opened.header.addressing().created;
+        assert_eq!(shown.content_or(String::new).time, written);
     }
 }

@@ -5,11 +5,13 @@
 //! Invariants: a message is kept, sealed as it came, before anything else is done; a request is on the disk
 //! before its first attempt; acknowledging is a human's.
 
+pub mod acknowledge;
 pub mod acknowledged;
 pub mod administer;
 pub mod again;
 pub mod asked;
 pub mod audit;
+pub mod attachments;
 pub mod call;
 pub mod collect;
 pub mod courier;
@@ -30,6 +32,7 @@ pub mod later;
 pub mod life;
 pub mod mail;
 pub mod message;
+mod mute;
 pub mod muted;
 pub mod news;
 pub mod notify;

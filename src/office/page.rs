@@ -10,6 +10,7 @@ use crate::client::error::ClientError;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::receipt::ReceiptError;
+use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -19,6 +20,7 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class};
 
+use super::Office;
 use super::acknowledged::{Acknowledged, Acks};
 use super::collect::{self, Desk, Unproven};
 use super::how::How;
@@ -170,6 +172,20 @@ impl Doubt {
             Self::Expired(why) => why.reason(),
             Self::Acknowledged(why) => why.reason(),
         }
+    }
+}
+
+impl Office {
+    /// The mailbox with what there is now, and the bodies of the first that are shown.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn with_first_bodies(&self, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
+        let (session, mut mail) = Mail::online(self).await?;
+        let first = |mail: &Mail, row: &Row| mail.is_shown(row, wanted.muted);
+        let mut news = mail.collected(&session, (FIRST, first)).await?;
+        mail.tell(&mut news);
+        Ok((session, mail))
     }
 }
 
@@ -390,6 +406,9 @@ impl Found {
         }
     }
 }
+
+/// Bodies that a list waits for: 100 KiB, if they are alerts.
+const FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {

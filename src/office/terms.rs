@@ -5,6 +5,8 @@
 
 pub use crate::client::address::Address;
 pub use crate::client::keys::{Owner, Role};
+pub use crate::client::message::places::Contradiction;
+pub use crate::client::outbox::Stage;
 pub use crate::crypto::hash::Digest;
 pub use crate::crypto::sign::KeyId;
 pub use crate::domain::administration::proposal::Act;

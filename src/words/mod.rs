@@ -23,13 +23,13 @@ use crate::crypto::hash::Digest;
 pub use crate::crypto::sign::eye;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::relay::addressing::{OrLater, Recipient};
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::VerifiedHeader;
-use crate::domain::relay::level;
 use crate::domain::state::{EntryKind, LaterKind};
 pub use crate::moment::{span, when};
 use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
+use crate::office::message::To;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 pub use calls::{called, left_out, lines, read_out, script, why_call};
@@ -128,11 +128,11 @@ pub const ENDED: &str = "signed by a key that has since ended";
 /// Behind a level that a record does not have.
 pub const LACKING: &str = " (a level that its record does not have)";
 
-/// A recipient, its level in a view of this size, and where it stands on a ladder.
+/// A recipient, its level, and where it stands on a ladder.
 #[must_use]
-pub fn recipient(directory: &Directory, recipient: &Recipient, size: u64) -> String {
-    let lacking = level::is_lacking(directory, &recipient.contact, recipient.level, size);
-    let lacking = if lacking { LACKING } else { "" };
+pub fn recipient(to: &To) -> String {
+    let recipient = &to.recipient;
+    let lacking = if to.lacking { LACKING } else { "" };
     let (contact, level) = (&recipient.contact, level(recipient.level));
     let step = match (recipient.step, &recipient.stands_in_for) {
         (0, _) => String::new(),
@@ -405,13 +405,6 @@ pub fn name(names: &[proto::Text]) -> String {
     english.or_else(|| names.first()).map_or_else(String::new, |name| visible(&name.text))
 }
 
-/// A contact's name, or its id.
-#[must_use]
-pub fn name_of(contact: &Contact) -> String {
-    let record = contact.record.as_ref().map(|record| name(&record.names));
-    record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
-}
-
 /// Whether a copy follows its directory, for scripts.
 #[must_use]
 pub const fn state(frozen: Option<&Frozen>) -> &'static str {
@@ -428,6 +421,7 @@ mod tests {
     use crate::client::message::testing::{AT, Net, contact, notification, sign_key};
     use crate::crypto::sign::KeyId;
     use crate::domain::refusal::Amiss;
+    use crate::domain::relay::addressing::Recipient;
     use crate::domain::relay::envelope;
     use crate::domain::state::EntryKind;
     use crate::signed::dsse::{Envelope, Kind};
@@ -558,13 +552,11 @@ mod tests {
 
     #[test]
     fn a_level_that_a_record_does_not_have_is_said_behind_it() {
-        let net = Net::new();
-        let size = net.directory.size();
         let to = |level| Recipient::new(contact("fr/cert-fr"), level);
-        let say = |to: &Recipient| recipient(&net.directory, to, size);
+        let say = |to: &Recipient| recipient(&To { recipient: to.clone(), lacking: false });
         assert_eq!(say(&to(Level::Technical)), "fr/cert-fr, at technical level");
         assert_eq!(
-            say(&to(Level::Legal)),
+            recipient(&To { recipient: to(Level::Legal), lacking: true }),
             "fr/cert-fr, at legal level (a level that its record does not have)"
         );
         let step = Recipient { step: 2, ..to(Level::Technical) };

@@ -1,7 +1,7 @@
 //! `liaison inbox`: what came, opened, and acknowledged by a human.
 //!
-//! In scope: collecting, listing, showing one message, acknowledging. Out of scope: opening and
-//! verifying (`client::message`, `office`). Invariants: text of others is made visible; TLP and drill
+//! In scope: listing, showing one message, acknowledging, on the screen and for programs. Out of scope: collecting,
+//! opening and verifying, sealing, writing files (`office`). Invariants: text of others is made visible; TLP and drill
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
@@ -9,30 +9,20 @@ mod follow;
 mod listed;
 mod shown;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::fate::Sending;
-use crate::client::message::open::NotOpened;
-use crate::client::message::words as wording;
-use crate::client::place;
-use crate::client::reach::session::Session;
-use crate::domain::refusal::Refusal;
-use crate::domain::state::EntryKind;
-use crate::office::collect::{self, SealError};
-use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
-use crate::office::fate::{kept_back, not_sealed};
+use crate::office::acknowledge::{Own, Says, sentence};
+use crate::office::attachments::NotSaved;
+use crate::office::error::{ClientError, Family, Here, Mend, Reason, Rule, Side};
 use crate::office::inbox::Gone;
-use crate::office::index::Row;
 use crate::office::mail::Mail;
 use crate::office::message::{Acknowledging, Named, NoMessage, NotShown};
 use crate::office::muted::{Muted, Sender};
 use crate::office::page::{Came, Listed, State, Wanted};
 use crate::office::pointer::Pointer;
 use crate::office::terms::{ContactId, Level, MessageId};
-use crate::signed::proto;
 use crate::words::{self, visible};
 
 use super::args::{InboxArgs, InboxCommand};
@@ -71,18 +61,7 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
 
 fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
     let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
-    let directory = mail.replica.directory()?;
-    if muted {
-        let found = match &who {
-            Sender::Contact(contact) => directory.record(contact).map(drop),
-            Sender::Member(member) => match directory.member(member) {
-                Some(_) => Ok(()),
-                None => Err(Refusal::UnknownMember(member.clone())),
-            },
-        };
-        found.map_err(|why| ClientError::from(why).mended_by(Mend::ListDirectory))?;
-    }
-    mail.muted.set(who, muted)?;
+    mail.mute(who, muted)?;
     say_muted(ctx, &mail.muted)
 }
 
@@ -99,22 +78,13 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
     if offline {
         return show(ctx, &Mail::here(&ctx.office)?, wanted);
     }
-    match fresh(ctx, wanted).await {
+    match ctx.office.with_first_bodies(wanted).await {
         Ok((session, mut mail)) => {
             show(ctx, &mail, wanted)?;
             mail.finish(&session).await.map_err(ClientError::after_its_object)
         }
         Err(error) => ctx.without_service(error, |mail| show(ctx, mail, wanted)),
     }
-}
-
-/// The mailbox with what there is now.
-async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
-    let (session, mut mail) = Mail::online(&ctx.office).await?;
-    let first = |mail: &Mail, row: &Row| mail.is_shown(row, wanted.muted);
-    let mut news = mail.collected(&session, (FIRST, first)).await?;
-    mail.tell(&mut news);
-    Ok((session, mail))
 }
 
 fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
@@ -160,7 +130,7 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
 fn gone_json(all: &[Gone]) -> [Vec<Value>; 2] {
     let (mut expired, mut lost) = (Vec::new(), Vec::new());
     for gone in all {
-        let kind = gone.kind.map(EntryKind::byte);
+        let kind = gone.kind.map(|kind| kind.byte());
         match &gone.lost {
             None => expired.push(json!({ "first": gone.first, "last": gone.last, "kind": kind })),
             Some(from) => {
@@ -239,12 +209,10 @@ fn named(name: &Named) -> String {
 fn nothing_left(gone: &Gone) -> ClientError {
     if let Some(from) = &gone.lost {
         let (sentence, mend) = words::lost(gone.first, gone.kind, from);
-        let error = ClientError { sentence, ..Refusal::BodyDamaged.into() };
-        return error.mended_by(mend);
+        return gone.fault(sentence).mended_by(mend);
     }
     let sentence = words::gone(std::slice::from_ref(gone)).concat();
-    ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence)
-        .mended_by(Mend::Inbox)
+    gone.fault(sentence).mended_by(Mend::Inbox)
 }
 
 fn no_message(number: u64, what: &NoMessage) -> ClientError {
@@ -278,13 +246,10 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     let mut mail = Mail::here(&ctx.office)?;
     let (came, session) = mail.find(at).await.map_err(not_shown)?;
     let shown = mail.read(&came).map_err(not_shown)?;
-    let saved = match (save, shown.content()) {
-        (Some(folder), Some(content)) => save_all(folder, &content.attachments)?,
-        (Some(folder), None) => save_all(folder, &[])?,
-        (None, _) => Vec::new(),
-    };
+    let saved = save.map(|folder| shown.save(folder).map_err(|why| not_saved(folder, why)));
+    let saved = saved.transpose()?.unwrap_or_default();
     let waits = shown.waits.map(|own| by_whom(&mail, own)).transpose()?;
-    let screen = Screen::of(&shown, mail.replica.directory()?, waits);
+    let screen = Screen::of(&shown, waits);
     if let Err(error) = mail.mark_read(shown.number) {
         ctx.out.not_kept("that it was read cannot be kept", &error);
     }
@@ -303,53 +268,14 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     }
 }
 
-/// Writes every attachment under a name that cannot leave the folder or hide.
-fn save_all(folder: &Path, attachments: &[proto::Attachment]) -> Result<Vec<PathBuf>, ClientError> {
-    place::private_folder(folder).map_err(cannot_use)?;
-    attachments.iter().map(|attachment| save_one(folder, attachment)).collect()
-}
-
-fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, ClientError> {
-    let name = safe_name(&attachment.name);
-    for copy in 0..COPIES {
-        let path = folder.join(numbered(&name, copy));
-        match place::create_private(&path, &attachment.bytes) {
-            Ok(()) => return Ok(path),
-            Err(why) if why.is_present() => {}
-            Err(why) => return Err(cannot_use(why)),
+/// Why attachments are not all written.
+fn not_saved(folder: &Path, why: NotSaved) -> ClientError {
+    match why {
+        NotSaved::File(why) => cannot_use(why),
+        NotSaved::Full(count) => {
+            let sentence = format!("{} holds {count} files of this name already", folder.display());
+            ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
         }
-    }
-    let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
-    Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence))
-}
-
-/// The last part of a foreign name, with nothing that a shell, a file system or an eye takes for
-/// something else.
-fn safe_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let safe = last.chars().map(|char| {
-        let odd = char.is_control()
-            || r#"<>:"|?*`$&;'"#.contains(char)
-            || visible(&char.to_string()).len() > char.len_utf8();
-        if odd { '_' } else { char }
-    });
-    let safe: String = safe.take(120).collect();
-    let safe = safe.trim_start_matches(['.', '-', ' ']).trim_end_matches(['.', ' ']);
-    let stem = safe.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let device = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
-        || (stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")));
-    match (safe.is_empty(), device) {
-        (true, _) => "attachment".to_owned(),
-        (false, true) => format!("_{safe}"),
-        (false, false) => safe.to_owned(),
-    }
-}
-
-fn numbered(name: &str, copy: u32) -> String {
-    match (copy, name.rsplit_once('.')) {
-        (0, _) => name.to_owned(),
-        (copy, Some((stem, extension))) => format!("{stem}-{copy}.{extension}"),
-        (copy, None) => format!("{name}-{copy}"),
     }
 }
 
@@ -372,7 +298,7 @@ async fn acknowledge(
     let found = mail.find(at).await.map_err(|why| not_shown(at, why, Mend::Inbox))?;
     let ((kept, header), _) = found;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
-    let made = match mail.acknowledging(header.digest())? {
+    let own = match mail.acknowledging(header.digest())? {
         Acknowledging::Done(own) => {
             let whom = own.map(|own| by_whom(&mail, own)).transpose()?;
             let object = json!({ "number": number, "id": id, "already": true, "person": whom });
@@ -391,29 +317,19 @@ async fn acknowledge(
                  nobody else's",
                 visible(&whom)
             ));
-            Ok(own)
+            Own::Waits(own)
         }
         Acknowledging::Open => {
             if let Err(why) = mail.opened(&kept)? {
-                unread(ctx, (number, &why), yes)?;
+                unread(ctx, number, &words::not_opened(&why), &why.reason(), yes)?;
             }
-            ctx.out.say(format_args!("What is signed: {}", wording::sentence(&given.language)));
-            Err(written(ctx, &mail, &given)?)
+            ctx.out.say(format_args!("What is signed: {}", sentence(&given.language)));
+            Own::New(written(ctx, &mail, &given)?)
         }
     };
-    let session = match mail.connect().await {
-        Err(error) if !error.passes() => return Err(not_sealed(Sending::Acknowledgement, error)),
-        session => session,
-    };
-    let own = made.or_else(|words| compose(&mail, number, (words, given.level)));
-    let own = own.map_err(|error| not_sealed(Sending::Acknowledgement, error))?;
-    let person = by_whom(&mail, own)?;
-    let went = async {
-        let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
-        let accepted = mail.hand_in(&session, own).await?;
-        Ok((session, accepted))
-    };
-    let went: Result<_, ClientError> = went.await;
+    let sealed = mail.seal_acknowledgement(number, own).await?;
+    let person = by_whom(&mail, sealed.id)?;
+    let went = mail.hand_in_acknowledgement(sealed).await;
     let sender = &header.addressing().sender;
     let (session, accepted) = went.map_err(|error| {
         let error = words::spelled(&error);
@@ -429,7 +345,7 @@ async fn acknowledge(
         "person": person,
         "to": sender.to_string(),
         "accepted_at": accepted.at(),
-        "statement": wording::sentence(&given.language),
+        "statement": sentence(&given.language),
     });
     ctx.out.data(&object, || {
         let at = words::when(accepted.at());
@@ -445,8 +361,14 @@ fn by_whom(mail: &Mail, own: MessageId) -> Result<String, ClientError> {
 }
 
 /// What could not be opened is acknowledged by who says so, and knows that it was not.
-fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<(), ClientError> {
-    let said = format!("nobody here has read message {number} ({})", words::not_opened(why));
+fn unread(
+    ctx: &Context,
+    number: u64,
+    not_opened: &str,
+    why: &Reason,
+    yes: bool,
+) -> Result<(), ClientError> {
+    let said = format!("nobody here has read message {number} ({not_opened})");
     if yes || ctx.out.asks() {
         ctx.out.warn(&said);
     }
@@ -456,28 +378,11 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
     let (side, family) = (Side::Ours, Family::NeedsApproval);
     let sentence = format!("{said}; nothing was acknowledged");
     let mut error = ClientError::new(side, family, Here::NotRead, sentence);
-    error.details.insert("why".to_owned(), why.reason().to_string());
+    error.details.insert("why".to_owned(), why.to_string());
     Err(error.mended_by(Mend::LetColleagueRead))
 }
 
-fn compose(
-    mail: &Mail,
-    number: u64,
-    words: (proto::Words, Option<Level>),
-) -> Result<MessageId, ClientError> {
-    let boxes = (&mail.inbox, &mail.outbox);
-    let made: Result<MessageId, SealError> =
-        mail.at_desk(|desk| collect::acknowledge(desk, boxes, number, words))?;
-    made.map_err(|error| {
-        let error = ClientError::from(error);
-        if error.reason == Rule::NotALevel {
-            return error.mended_by(Mend::AcknowledgeAtLevel);
-        }
-        error
-    })
-}
-
-fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, ClientError> {
+fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<Says, ClientError> {
     let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
@@ -485,71 +390,32 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
             .mended_by(Mend::AcknowledgeAs)
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
-    let office = mail.replica.directory()?.contact(&mail.seat.contact());
-    let text = given
-        .text
-        .as_ref()
-        .map(|text| proto::Text { language: given.language.clone(), text: text.nfc().collect() });
-    Ok(proto::Words {
+    let office = mail.own_names()?;
+    Ok(Says {
         person,
-        office: office.map(words::name_of).unwrap_or_default(),
-        own_reference: given.reference.as_deref().unwrap_or_default().nfc().collect(),
-        text,
-        ..wording::words()
+        office: office.as_ref().map(words::own_name).unwrap_or_default(),
+        reference: given.reference.clone(),
+        text: given.text.clone(),
+        language: given.language.clone(),
+        level: given.level,
     })
 }
 
-const COPIES: u32 = 100;
 /// Messages of a list, unless all are asked for.
 const PAGE: usize = 50;
-/// Bodies that a list waits for: 100 KiB, if they are alerts.
-const FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::open::{self, Reader};
+    use crate::client::message::open::{self, NotOpened, Reader};
     use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::domain::refusal::Refusal;
     use crate::office::collect::Unproven;
-    use crate::office::error::Reason;
     use crate::office::inbox::Inbox;
     use crate::office::page::{Doubt, Found, Unverified};
     use crate::office::terms::KeyId;
     use crate::wire::v1;
-
-    #[test]
-    fn an_attachment_cannot_choose_where_it_goes() {
-        for (given, safe) in [
-            ("report.pdf", "report.pdf"),
-            ("../../etc/passwd", "passwd"),
-            (r"C:\windows\cmd.exe", "cmd.exe"),
-            (".bashrc", "bashrc"),
-            ("-rf", "rf"),
-            ("..", "attachment"),
-            ("", "attachment"),
-            ("a\u{202e}fdp.exe", "a_fdp.exe"),
-            ("nul.txt", "_nul.txt"),
-            ("a\0b$(x).txt. ", "a_b_(x).txt"),
-            ("свод.pdf", "свод.pdf"),
-        ] {
-            assert_eq!(safe_name(given), safe, "{given:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_is_never_written_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let attachment = |bytes: &'static [u8]| proto::Attachment {
-            name: "a.txt".to_owned(),
-            bytes: bytes::Bytes::from_static(bytes),
-            ..Default::default()
-        };
-        let saved = save_all(folder.path(), &[attachment(b"1"), attachment(b"2")]).unwrap();
-        let names: Vec<_> = saved.iter().map(|path| path.file_name().unwrap()).collect();
-        assert_eq!(names, ["a.txt", "a-1.txt"]);
-        assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
-    }
 
     #[test]
     fn a_message_whose_header_is_not_believed_has_a_row() {

@@ -2,15 +2,11 @@
 //!
 //! Invariant: TLP and drill mark stand before everything else; text of others is made visible.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::domain::directory::Directory;
-use crate::domain::relay::level;
 use crate::office::message::Shown;
-use crate::signed::proto;
 use crate::words::{self, visible, visible_block};
 
 use super::super::layout::Lines;
@@ -19,34 +15,30 @@ use super::listed;
 /// A message on the screen.
 pub(super) struct Screen<'a> {
     shown: &'a Shown,
-    directory: &'a Directory,
-    content: Cow<'a, proto::Content>,
     /// Who acknowledged it here, if that is to be handed in yet.
     waits: Option<String>,
 }
 
 impl<'a> Screen<'a> {
     /// Of a message; one of a later kind says that this program is to be updated.
-    pub(super) fn of(shown: &'a Shown, directory: &'a Directory, waits: Option<String>) -> Self {
-        let content = shown.content().map_or_else(|| Cow::Owned(unknown(shown)), Cow::Borrowed);
-        Self { shown, directory, content, waits }
+    pub(super) const fn of(shown: &'a Shown, waits: Option<String>) -> Self {
+        Self { shown, waits }
     }
 }
 
 impl Screen<'_> {
     /// As people read it.
     pub(super) fn text(&self) -> String {
-        let (of, content) = (self.shown.opened.header.addressing(), &*self.content);
+        let (of, content) = (self.shown.opened.header.addressing(), self.shown.content_or(unknown));
         let mut text = format!("{}\n", words::tlp(content.tlp()));
         if let Some(drill) = &of.drill {
             text.push_str(&format!("{}\n", words::drill(drill)));
         }
         text.push_str(&format!("{}\n\n", visible(&content.title)));
         let mut lines = Lines::default();
-        lines.line("from", format!("{} ({})", of.sender, self.sender()));
-        for recipient in &of.recipients {
-            let to = words::recipient(self.directory, recipient, of.view.size);
-            lines.line("to", to);
+        lines.line("from", format!("{} ({})", of.sender, words::called(&self.shown.sender)));
+        for to in &self.shown.to {
+            lines.line("to", words::recipient(to));
         }
         let kind = format!("{}, {}", words::class(of.class), words::kind(content.kind()));
         lines.line("kind", kind);
@@ -104,15 +96,6 @@ impl Screen<'_> {
         amiss.into_iter().chain(ended).chain(words::notes(&self.shown.opened.header)).collect()
     }
 
-    fn sender(&self) -> String {
-        let (sender, directory) = (self.shown.opened.sender(), self.directory);
-        let contact = directory.contact(&sender.contact()).map(words::name_of);
-        let member = directory.member(&sender.member());
-        let member = member.map(|member| words::name(&member.names));
-        let all = [contact, member].into_iter().flatten().filter(|name| !name.is_empty());
-        all.collect::<Vec<_>>().join(", ")
-    }
-
     fn answers(&self) -> String {
         self.shown.answered.as_ref().map_or_else(
             || "a message that is not here".to_owned(),
@@ -137,15 +120,13 @@ impl Screen<'_> {
 
     /// As programs read it.
     pub(super) fn object(&self, saved: &[PathBuf]) -> Value {
-        let (of, content) = (self.shown.opened.header.addressing(), &*self.content);
-        let to = of.recipients.iter().map(|recipient| {
-            let (contact, level) = (&recipient.contact, words::level(recipient.level));
-            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.size);
+        let (of, content) = (self.shown.opened.header.addressing(), self.shown.content_or(unknown));
+        let to = self.shown.to.iter().map(|to| {
             json!({
-                "contact": contact.to_string(),
-                "level": level,
-                "level_lacking": lacking,
-                "step": recipient.step,
+                "contact": to.recipient.contact.to_string(),
+                "level": words::level(to.recipient.level),
+                "level_lacking": to.lacking,
+                "step": to.recipient.step,
             })
         });
         let texts = content.texts.iter().map(|one| (one.language.clone(), json!(one.text)));
@@ -168,7 +149,7 @@ impl Screen<'_> {
             "drill": of.drill.as_ref().map(words::drill),
             "title": content.title,
             "from": of.sender.to_string(),
-            "from_name": self.sender(),
+            "from_name": words::called(&self.shown.sender),
             "key_id": hex::encode(of.sender_key.as_bytes()),
             "to": to.collect::<Vec<_>>(),
             "level": self.shown.level.map(words::level),
@@ -192,12 +173,9 @@ impl Screen<'_> {
     }
 }
 
-fn unknown(shown: &Shown) -> proto::Content {
-    proto::Content {
-        title: format!("a message {}: update this program to read it", words::UNKNOWN_KIND),
-        time: shown.opened.header.addressing().created,
-        ..Default::default()
-    }
+/// The title of a message of a later kind.
+fn unknown() -> String {
+    format!("a message {}: update this program to read it", words::UNKNOWN_KIND)
 }
 
 #[cfg(test)]
@@ -207,11 +185,15 @@ mod tests {
     use crate::client::message::open::Opened;
     use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::domain::refusal::Amiss;
+    use crate::office::call::Called;
+    use crate::office::message::To;
     use crate::signed::proto::Class;
 
-    fn shown(opened: Opened) -> Shown {
+    fn shown(net: &Net, opened: Opened) -> Shown {
         Shown {
             number: 7,
+            sender: Called::of(&net.directory, &opened.sender().contact()),
+            to: To::all(&net.directory, opened.header.addressing()),
             level: opened.level_of(&seat(FR).contact()),
             acknowledged: Vec::new(),
             waits: None,
@@ -226,9 +208,9 @@ mod tests {
     fn a_message_is_shown_with_what_is_amiss_and_whose_key_has_ended() {
         let net = Net::new();
         let sealed = net.notification();
-        let mut shown = shown(net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
+        let mut shown = shown(&net, net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
         let notes = |shown: &Shown| {
-            let screen = Screen::of(shown, &net.directory, Some("Ana".to_owned()));
+            let screen = Screen::of(shown, Some("Ana".to_owned()));
             let text = screen.text();
             assert!(screen.notes().iter().all(|note| text.contains(note)), "{text}");
             assert!(text.contains("by Ana; that waits to be handed in, and goes with"), "{text}");
@@ -255,9 +237,9 @@ mod tests {
         let all_clear =
             Outside { recipients: net.outside(AT, &["fr/cert-fr"]).recipients, ..all_clear };
         let sealed = net.seal(all_clear, &testing::notification(0));
-        let mut shown = shown(net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
+        let mut shown = shown(&net, net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
         let said = |shown: &Shown| {
-            let screen = Screen::of(shown, &net.directory, None);
+            let screen = Screen::of(shown, None);
             (screen.text(), screen.object(&[]))
         };
         let (text, json) = said(&shown);
