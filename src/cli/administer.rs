@@ -116,7 +116,7 @@ fn waits(of: &Proposal) -> String {
     }
 }
 
-/// For scripts.
+/// As scripts have it.
 const fn word(of: State) -> &'static str {
     match of {
         State::Open => "open",

@@ -36,7 +36,7 @@ pub struct Report {
 /// One thing that was examined.
 #[derive(Debug)]
 pub struct Examination {
-    /// What was.
+    /// What was examined.
     pub of: Subject,
     /// What was found.
     pub found: Found,
@@ -163,7 +163,7 @@ pub enum Lack {
 /// A key that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its id.
+    /// The digest that names it.
     pub id: KeyId,
     /// What it is for.
     pub purpose: Purpose,

@@ -1,9 +1,14 @@
 //! What is made for whom, and what is told of each key.
 
 use crate::client::armour;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
 use crate::client::keys::{Role, read_person, read_public};
 use crate::client::message::testing::{FR, Net, seat, sign_key};
 use crate::client::token::TokenError;
+use crate::client::unlock::{Asks, NotAsked};
 use crate::office::tests::homes::Kept as Home;
 
 use super::*;
@@ -55,16 +60,28 @@ fn a_keepers_next_key_stands_beside_the_one_in_force() {
     assert_ne!(keys[0].id, keys[1].id);
 }
 
-#[test]
-fn of_a_protected_key_the_one_that_signs_is_told() {
-    let home = Home::new(&Net::new());
-    home.owns(&olga());
-    home.owns(&Owner::Seat(seat(FR)));
-    let told = home.office.protect_key(&olga(), &Protect::InAFile);
-    // It lies in a file already: whatever is said of that, no other key is told.
-    if let Ok(Some(key)) = told {
-        assert_eq!((key.owner, key.purpose), (olga(), Purpose::PersonSign));
+/// Who types the same, whatever he is asked.
+struct Types;
+
+impl Asks for Types {
+    fn secret(&self, _: &str) -> Result<Zeroizing<String>, NotAsked> {
+        Ok(Zeroizing::new("six words that nobody else knows".to_owned()))
     }
+
+    fn tell(&self, _: &str) {}
+}
+
+#[test]
+fn of_a_protected_key_the_one_that_signs_is_told_as_it_is_kept_now() {
+    let mut home = Home::new(&Net::new());
+    home.office.home = home.office.home.clone().asking(Arc::new(Types));
+    home.owns(&olga());
+    for (how, kept) in [(Protect::ByPassphrase, "passphrase"), (Protect::InAFile, "file")] {
+        let key = home.office.protect_key(&olga(), &how).unwrap().unwrap();
+        assert_eq!((&key.owner, key.purpose), (&olga(), Purpose::PersonSign));
+        assert_eq!(key.kept.unwrap().name, kept);
+    }
+    assert!(home.office.protect_key(&Owner::Seat(seat(FR)), &Protect::ByPassphrase).is_err());
 }
 
 #[test]

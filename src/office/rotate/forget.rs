@@ -26,7 +26,7 @@ pub struct Retired {
 /// A retired key that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Its id.
+    /// The digest that names it.
     pub id: KeyId,
     /// When it may go, Unix seconds; none: not before the directory lists another in its place.
     pub may_go: Option<u64>,

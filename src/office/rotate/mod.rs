@@ -53,7 +53,7 @@ pub enum Unchanged {
     UnderWay(SeatId, Vec<Purpose>),
     /// A safe seat has no such key.
     NoSuchKey(SeatId, Purpose),
-    /// Something else.
+    /// Something else keeps it back.
     Other(Box<ClientError>),
 }
 

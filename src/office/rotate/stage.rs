@@ -46,7 +46,7 @@ pub enum Stage {
     Listed,
     /// It is in its place here, and no roster lists it.
     NotListed,
-    /// It counts.
+    /// What it signs counts.
     InForce,
     /// It counts no more.
     Ended,
