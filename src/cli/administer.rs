@@ -12,6 +12,7 @@ use crate::office::administer::propose::{Draft, Place};
 use crate::office::administer::seen::{Action, Proposal, Said, State, What, Which};
 use crate::office::administer::service::{Connection, Keys, Port, Use};
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::files;
 use crate::office::terms::{Act, Digest, KeyId, Owner, PersonId, Role};
 use crate::words::{eye, signers, visible, when};
 
@@ -116,7 +117,7 @@ fn waits(of: &Proposal) -> String {
     }
 }
 
-/// For scripts.
+/// As scripts have it.
 const fn word(of: State) -> &'static str {
     match of {
         State::Open => "open",
@@ -202,7 +203,7 @@ fn act_in_words(lines: &mut Lines, of: &Action) {
 pub(super) async fn propose(ctx: &Context, args: &ProposeArgs) -> Result<(), ClientError> {
     match &args.what {
         ProposeCommand::Statement { file } => {
-            propose_statement(ctx, args, Draft::read(&ctx.read_file(file)?)?).await
+            propose_statement(ctx, args, Draft::read(&files::read_text(file)?)?).await
         }
         other => propose_act(ctx, args, &act_of(other)?).await,
     }
@@ -256,7 +257,7 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
         told(ctx, &drafted.propose(&ctx.office, &way).await?);
         return Ok(());
     };
-    ctx.write_file(path, &drafted.on_paper(&ctx.office)?)?;
+    files::write(path, &drafted.on_paper(&ctx.office)?)?;
     ctx.out.data(&json!({ "id": id, "file": path }), || path.display().to_string());
     ctx.out.say(match needed {
         1 => format!("Next: liaisond mailbox new-epoch --approved {}", path.display()),
@@ -522,7 +523,7 @@ pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientE
     };
     let staged = ctx.office.stage(&args.admin.way(), of).await?;
     let path = args.out.clone().unwrap_or_else(|| file.into());
-    ctx.write_file(&path, &staged.file)?;
+    files::write(&path, &staged.file)?;
     let (id, before) = (hex::encode(staged.id.as_bytes()), staged.before);
     let object = json!({ "use": use_of(Some(of)), "id": id, "file": path, "before": before });
     ctx.out.data(&object, || path.display().to_string());
@@ -556,7 +557,7 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     ask(ctx, args.yes, "Sign this? [y/N]")?;
     let signed = paper.signed(&ctx.office, &who)?;
     let path = args.out.as_deref().unwrap_or(&args.file);
-    ctx.write_file(path, &signed.text)?;
+    files::write(path, &signed.text)?;
     let (found, needed) = (signed.found, signed.needed);
     let object = json!({ "file": path, "signatures": found, "needed": needed });
     ctx.out.data(&object, || path.display().to_string());

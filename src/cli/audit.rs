@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::office::audit::{AuditTrail, Line, Record};
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
+use crate::office::files;
 use crate::words::{visible, when};
 
 use super::Context;
 use super::administer::ask;
 use super::args::AuditArgs;
-use super::context::unusable;
 use super::layout::{self, Lines};
 
 /// `liaison admin audit`
@@ -127,7 +127,7 @@ fn export(
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::ExportOfOther, sentence)
             .mended_by(Mend::ExportElsewhere));
     }
-    ctx.write_file(path, &text)?;
+    files::write(path, &text)?;
     ctx.out.say(format_args!(
         "{} records are in {1}. Next: liaison verify {1}",
         records.len(),
@@ -145,7 +145,7 @@ fn goes_on(before: &str, text: &str) -> bool {
 
 /// `liaison verify FILE`
 pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
-    let text = std::fs::read_to_string(path).map_err(|why| unusable(path, &why))?;
+    let text = std::fs::read_to_string(path).map_err(|why| files::unusable(path, &why))?;
     let head = ctx.office.verified_export(path, text.lines().map(read).collect())?;
     let object = json!({ "records": head.count, "signed_at": head.at });
     ctx.out.data(&object, || {

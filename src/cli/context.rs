@@ -71,25 +71,7 @@ impl Context {
         show(&mail)?;
         Err(error.after_its_object())
     }
-
-    /// Reads a file that a person carries.
-    ///
-    /// # Errors
-    /// It cannot be read, is too large, or no text.
-    pub fn read_file(&self, path: &std::path::Path) -> Result<String, ClientError> {
-        crate::office::files::read_text(path)
-    }
-
-    /// Writes a file that a person carries.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write_file(&self, path: &std::path::Path, text: &str) -> Result<(), ClientError> {
-        crate::office::files::write(path, text)
-    }
 }
-
-pub(super) use crate::office::files::{cannot_use, unusable};
 
 /// The command line asks for what cannot be.
 pub(super) fn usage(sentence: &str) -> ClientError {

@@ -6,8 +6,9 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use crate::office::doctor::{Age, Doubt, Found, Key, Lack, Shown, Subject, Turn, Well};
+use crate::office::doctor::{Age, Doubt, Found, Key, Lack, Shown, Subject, Well};
 use crate::office::error::{ClientError, Mend, Reason};
+use crate::office::keys::Turn;
 use crate::words;
 
 use super::{Context, layout, sent};

@@ -4,21 +4,18 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::keys::{KeyError, Listed};
-use crate::client::protect::Kept;
-use crate::client::rotation::NextKept;
-use crate::client::token::Token;
-use crate::crypto::sign::Algorithm;
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
-use crate::office::terms::{KeyId, Owner, Purpose};
+use crate::office::files;
+use crate::office::keys::{Key, Make, NextKept, Protect, TokenAt, Turn};
+use crate::office::terms::{KeyId, Owner};
 use crate::words;
 
 use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
-use super::context::{unusable, usage};
+use super::context::usage;
 use super::fields::drafted;
 use super::layout::Lines;
-use super::rotate::{forget, may_go};
+use super::rotate::forget;
 use super::statement::agreed;
 
 pub(super) fn run(ctx: &Context, command: &KeyCommand) -> Result<(), ClientError> {
@@ -43,16 +40,14 @@ fn owner_of(args: &OwnerArgs) -> Result<Owner, ClientError> {
 }
 
 /// The token that the flags name, if they name one.
-fn token_of(args: &TokenArgs) -> Result<Option<Token>, ClientError> {
+fn token_of(args: &TokenArgs) -> Result<Option<TokenAt>, ClientError> {
     let Some(module) = &args.token else { return Ok(None) };
-    let module = std::path::absolute(module).map_err(|why| unusable(module, &why))?;
-    let token = Token::choose(&module, args.token_label.as_deref());
-    Ok(Some(token.map_err(KeyError::from)?))
+    let module = std::path::absolute(module).map_err(|why| files::unusable(module, &why))?;
+    Ok(Some(TokenAt { module, label: args.token_label.clone() }))
 }
 
 fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let owner = owner_of(&args.owner)?;
-    let keys = ctx.office.home.keys();
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
@@ -62,28 +57,19 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     // Before there are keys: what is refused is given again.
     let name = args.name.as_deref().filter(|_| person);
     let name = name.map(|name| drafted(ctx, "the name", name)).transpose()?;
-    let text = match (&name, &owner) {
+    let make = match (&name, &owner) {
         (None, Owner::Keeper(contact)) if args.next => {
             let kept = if args.plain { NextKept::InAFile } else { NextKept::AsBefore };
-            keys.stage_keeper(contact, kept, ctx.office.ambient())?
+            Make::NextOfKeeper(contact.clone(), kept)
         }
-        (name, _) => {
-            match token_of(&args.token)? {
-                Some(token) => keys.create_in_token(&owner, token, ctx.office.ambient())?,
-                None => keys.create(&owner, ctx.office.ambient())?,
-            }
-            match name {
-                Some(name) => keys.person(&owner, name, ctx.office.ambient())?,
-                None => keys.public(&owner, ctx.office.ambient())?,
-            }
-        }
+        (None, _) => Make::Keys(owner.clone(), token_of(&args.token)?),
+        (Some(name), _) => Make::Person(owner.clone(), token_of(&args.token)?, name.clone()),
     };
+    let made = ctx.office.make_keys(&make)?;
     let path = args.out.clone().unwrap_or_else(|| file_of(&owner));
-    ctx.write_file(&path, &text)?;
-    let mut made = keys.list(ctx.office.ambient())?;
-    made.retain(|listed| listed.owner == owner);
-    let ids = made.iter().filter_map(|listed| listed.id.as_ref().ok());
-    let ids: Vec<String> = ids.map(full).collect();
+    files::write(&path, &made)?;
+    let made = ctx.office.keys_of(&owner)?;
+    let ids: Vec<String> = made.iter().filter_map(|key| key.id.as_ref()).map(full).collect();
     let object = json!({ "owner": owner.to_string(), "public": path, "key_ids": ids });
     ctx.out.data(&object, || format!("{}", path.display()));
     ctx.out.say(format_args!(
@@ -91,9 +77,9 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
         ctx.office.home.root().display(),
         path.display(),
     ));
-    for kept in made.iter().filter_map(|listed| listed.kept.as_ref()) {
-        if matches!(kept, Kept::Token { .. }) {
-            ctx.out.say(format_args!("The key with which {owner} signs lies in {kept}."));
+    for kept in made.iter().filter_map(|key| key.kept.as_ref()) {
+        if kept.token.is_some() {
+            ctx.out.say(format_args!("The key with which {owner} signs lies in {}.", kept.said));
         }
     }
     ctx.out.say(match owner {
@@ -124,9 +110,9 @@ pub(super) fn file_of(owner: &Owner) -> PathBuf {
 }
 
 fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
-    let (owner, keys) = (owner_of(&args.owner)?, ctx.office.home.keys());
-    match token_of(&args.token)? {
-        Some(token) => keys.protect_in_token(&owner, token, ctx.office.ambient())?,
+    let owner = owner_of(&args.owner)?;
+    let how = match token_of(&args.token)? {
+        Some(token) => Protect::InToken(token),
         None if args.none => {
             let warning = format!("The key of {owner} will lie in a file that is all one needs");
             if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
@@ -135,15 +121,12 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
                 return Err(ClientError::new(side, family, Here::NotConfirmed, sentence)
                     .mended_by(Mend::AgreeIfMeant));
             }
-            keys.unprotect(&owner, ctx.office.ambient())?;
+            Protect::InAFile
         }
-        None => keys.protect(&owner, ctx.office.ambient())?,
-    }
-    let mut listed = keys.list(ctx.office.ambient())?.into_iter();
-    let Some(listed) = listed.find(|listed| listed.owner == owner && !is_tls(listed)) else {
-        return Ok(());
+        None => Protect::ByPassphrase,
     };
-    ctx.out.data(&row(&listed), || kept(&listed));
+    let Some(key) = ctx.office.protect_key(&owner, &how)? else { return Ok(()) };
+    ctx.out.data(&row(&key), || kept(&key));
     ctx.out.say(format_args!("The key with which {owner} signs is now kept in this way."));
     if !args.none {
         ctx.out.say(
@@ -154,41 +137,29 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
     Ok(())
 }
 
-fn is_tls(listed: &Listed) -> bool {
-    matches!(listed.purpose, Purpose::PersonTls | Purpose::SeatTls)
-}
-
 fn list(ctx: &Context) -> Result<(), ClientError> {
-    let listed = ctx.office.home.keys().list(ctx.office.ambient())?;
-    let replica = ctx.office.replica().ok();
-    // From when on nothing more can come for a key that is retired.
-    let goes = |key: &Listed| match (&key.owner, &key.id, &replica) {
-        (Owner::Seat(seat), Ok(id), Some(replica)) if key.retired => {
-            may_go(replica, seat, id).ok().flatten()
-        }
-        _ => None,
-    };
-    let rows: Vec<_> = listed
+    let all = ctx.office.keys()?;
+    let rows: Vec<_> = all
         .iter()
         .map(|key| {
             let mut row = row(key);
-            (row["staged"], row["may_go"]) = (key.staged.into(), goes(key).into());
+            (row["staged"], row["may_go"]) = ((key.turn == Turn::Later).into(), key.may_go.into());
             row
         })
         .collect();
     ctx.out.data(&json!({ "keys": rows }), || {
         let (mut lines, mut before) = (Lines::default(), None);
-        for key in &listed {
+        for key in &all {
             if before.replace(&key.owner) != Some(&key.owner) {
                 lines.line(&key.owner.to_string(), "");
             }
-            let label = match (key.retired, key.staged) {
-                (true, _) => "  retired: opens old mail".to_owned(),
-                (_, true) => format!("  to follow: {}", key.purpose.name()),
-                _ => format!("  {}", key.purpose.name()),
+            let label = match key.turn {
+                Turn::Before => "  retired: opens old mail".to_owned(),
+                Turn::Later => format!("  to follow: {}", key.purpose.name()),
+                Turn::Now => format!("  {}", key.purpose.name()),
             };
-            let id = key.id.as_ref().ok().map(|id| id.to_string().chars().take(19).collect());
-            let end = goes(key).map(|at| format!("may go on {}", words::day(at)));
+            let id = key.id.as_ref().map(|id| id.to_string().chars().take(19).collect());
+            let end = key.may_go.map(|at| format!("may go on {}", words::day(at)));
             let id: Vec<String> = [id, end].into_iter().flatten().collect();
             let said = [id.join("; "), key.path.display().to_string(), kept(key)];
             lines.line(&label, said.join("\n"));
@@ -199,39 +170,30 @@ fn list(ctx: &Context) -> Result<(), ClientError> {
 }
 
 /// A key for programs.
-fn row(key: &Listed) -> Value {
+fn row(key: &Key) -> Value {
     let mut row = json!({
         "owner": key.owner.to_string(),
         "purpose": key.purpose.name(),
-        "key_id": key.id.as_ref().ok().map(full),
-        "algorithm": key.algorithm.map(Algorithm::name),
-        "fault": fault(key),
-        "retired": key.retired,
+        "key_id": key.id.as_ref().map(full),
+        "algorithm": key.algorithm,
+        "fault": key.fault,
+        "retired": key.turn == Turn::Before,
         "path": key.path,
-        "kept": key.kept.as_ref().map(Kept::name),
-        "protection": key.kept.as_ref().map(ToString::to_string),
+        "kept": key.kept.as_ref().map(|kept| kept.name),
+        "protection": key.kept.as_ref().map(|kept| &kept.said),
     });
-    if let Some(Kept::Token { label, serial, module, .. }) = &key.kept {
+    if let Some(token) = key.kept.as_ref().and_then(|kept| kept.token.as_ref()) {
+        let (label, serial, module) = (&token.label, &token.serial, &token.module);
         row["token"] = json!({ "label": label, "serial": serial, "module": module });
     }
     row
 }
 
-/// Why it cannot be used.
-fn fault(key: &Listed) -> Option<String> {
-    match (&key.id, &key.kept) {
-        (Err(KeyError::Hidden { .. }), _) => None,
-        (Err(why), _) => Some(why.to_string()),
-        (Ok(_), Some(Kept::Token { gone: Some(gone), .. })) => Some(gone.to_string()),
-        (Ok(_), _) => None,
-    }
-}
-
 /// How it is kept, for people.
-fn kept(key: &Listed) -> String {
-    match (fault(key), &key.kept) {
+fn kept(key: &Key) -> String {
+    match (&key.fault, &key.kept) {
         (Some(fault), _) => format!("unusable: {fault}"),
-        (None, kept) => kept.as_ref().map_or_else(String::new, ToString::to_string),
+        (None, kept) => kept.as_ref().map_or_else(String::new, |kept| kept.said.clone()),
     }
 }
 

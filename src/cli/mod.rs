@@ -44,7 +44,6 @@ use crate::office::error::{ClientError, Family, Here, Mend, Side};
 use crate::office::files;
 
 pub use context::Context;
-use context::cannot_use;
 pub use exit::code as exit_code;
 pub use output::Output;
 

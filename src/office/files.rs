@@ -72,7 +72,8 @@ pub fn private_folder(path: &Path) -> Result<(), ClientError> {
 }
 
 /// A file that was named cannot be read or written.
-pub(crate) fn cannot_use(why: FileError) -> ClientError {
+#[must_use]
+pub fn cannot_use(why: FileError) -> ClientError {
     match (ClientError::from(&why), why) {
         (error, FileError::Io { path, source, .. }) if !error.is_of_writing() => {
             unusable(&path, &source)

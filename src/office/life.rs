@@ -91,7 +91,7 @@ impl Life {
 }
 
 /// When an entry of the log was admitted, Unix seconds.
-fn admitted_at(replica: &Replica, leaf: u64) -> Result<Option<u64>, ClientError> {
+pub(super) fn admitted_at(replica: &Replica, leaf: u64) -> Result<Option<u64>, ClientError> {
     let entry = replica.entry(leaf)?.and_then(|entry| proto::Entry::decode(&*entry).ok());
     Ok(entry.map(|entry| entry.admitted_at))
 }

@@ -21,7 +21,6 @@ pub use crate::client::message::text::{visible, visible_block};
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 pub use crate::crypto::sign::eye;
-use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::VerifiedHeader;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::office::acknowledge::{Own, Says, sentence};
 use crate::office::attachments::NotSaved;
 use crate::office::error::{ClientError, Family, Here, Mend, Reason, Rule, Side};
+use crate::office::files;
 use crate::office::inbox::Gone;
 use crate::office::mail::Mail;
 use crate::office::message::{Acknowledging, Named, NoMessage, NotShown};
@@ -25,11 +26,11 @@ use crate::office::pointer::Pointer;
 use crate::office::terms::{ContactId, Level, MessageId};
 use crate::words::{self, visible};
 
+use super::Context;
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
 use super::pointer::not_one;
 use super::statement::agreed;
-use super::{Context, cannot_use};
 
 use self::shown::Screen;
 
@@ -271,7 +272,7 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
 /// Why attachments are not all written.
 fn not_saved(folder: &Path, why: NotSaved) -> ClientError {
     match why {
-        NotSaved::File(why) => cannot_use(why),
+        NotSaved::File(why) => files::cannot_use(why),
         NotSaved::Full(count) => {
             let sentence = format!("{} holds {count} files of this name already", folder.display());
             ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)

@@ -47,7 +47,7 @@ impl Paper {
         hex::encode(self.read.id().as_bytes())
     }
 
-    /// What happens.
+    /// What happens, from its own bytes.
     #[must_use]
     pub fn action(&self) -> Action {
         Action::of(self.read.act(), self.read.proposal())

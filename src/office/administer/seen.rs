@@ -62,7 +62,7 @@ pub enum What {
 /// An act, and what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// What happens.
+    /// What the operators do.
     pub act: Act,
     /// The name of the directory: foreign text.
     pub directory: String,

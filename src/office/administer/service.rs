@@ -66,7 +66,7 @@ pub enum Port {
 /// What a key of the service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// Signs checkpoints.
+    /// Signs the checkpoints of the log.
     Log,
     /// Signs receipts, mailbox heads and audit heads.
     Relay,

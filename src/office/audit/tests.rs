@@ -25,7 +25,6 @@ fn record(number: u64) -> AuditRecord {
         says: "all".to_owned(),
         outcome: "done".to_owned(),
         unrecorded: 3,
-        ..AuditRecord::default()
     }
 }
 

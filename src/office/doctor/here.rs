@@ -10,9 +10,10 @@ use crate::client::protect::Kept;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::office::Office;
+use crate::office::keys::Turn;
 use crate::office::life::Life;
 
-use super::{Doubt, Examination, Key, Lack, Subject, Turn, Well};
+use super::{Doubt, Examination, Key, Lack, Subject, Well};
 
 /// The home, and the directory that it has joined.
 pub(super) fn home(office: &Office, all: &mut Vec<Examination>) {

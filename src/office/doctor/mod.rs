@@ -21,6 +21,7 @@ use crate::domain::directory::key::Purpose;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
 use super::Office;
+use super::keys::Turn;
 use super::life::Life;
 
 /// All that was examined.
@@ -35,7 +36,7 @@ pub struct Report {
 /// One thing that was examined.
 #[derive(Debug)]
 pub struct Examination {
-    /// What was.
+    /// What was examined.
     pub of: Subject,
     /// What was found.
     pub found: Found,
@@ -162,7 +163,7 @@ pub enum Lack {
 /// A key that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its id.
+    /// The digest that names it.
     pub id: KeyId,
     /// What it is for.
     pub purpose: Purpose,
@@ -170,17 +171,6 @@ pub struct Key {
     pub turn: Turn,
     /// Where its file lies.
     pub path: PathBuf,
-}
-
-/// When a key is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It is used now.
-    Now,
-    /// It opens old messages only.
-    Before,
-    /// It is used once the directory lists it.
-    Later,
 }
 
 /// A certificate that the service showed.

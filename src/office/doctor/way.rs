@@ -93,5 +93,5 @@ pub(super) fn certificate(der: &[u8], now: u64) -> Examination {
     }
 }
 
-/// The hybrid group of every service of ours, which a face may name.
-pub(super) const HYBRID: &str = "X25519MLKEM768";
+/// The hybrid group of every service of ours.
+const HYBRID: &str = "X25519MLKEM768";
