@@ -188,7 +188,7 @@ mod tests {
             let (reference, note_file) = (Some(reference.to_owned()), Some(paper.clone()));
             note(&ctx, &NoteArgs { reference, date: Some("2026-11-22".to_owned()), note_file })
         };
-        let expected = NoteVerbale::of("NV/é".to_owned(), 1795_305_600, b"note");
+        let expected = NoteVerbale::of("NV/é".to_owned(), 1_795_305_600, b"note");
         assert_eq!(noted("\u{200e}NV/e\u{301}").unwrap(), Some(expected));
         let said = "the note's reference holds U+000A, which no text may hold: give another";
         assert_eq!(noted("NV\n1").unwrap_err().sentence, said);

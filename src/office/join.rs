@@ -72,7 +72,7 @@ pub struct Fingerprint(String);
 pub struct NotWhole {
     /// Digits that were given.
     pub digits: usize,
-    /// Characters besides.
+    /// Other characters besides.
     pub others: usize,
 }
 
@@ -117,7 +117,7 @@ pub enum Enrolled {
 /// A seat that has connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {
-    /// The directory.
+    /// The directory that it joined.
     pub name: DirectoryName,
     /// Entries of the log that are verified here.
     pub size: u64,

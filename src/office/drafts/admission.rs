@@ -55,7 +55,7 @@ pub struct Admission {
     pub member: MemberId,
     /// What it is.
     pub kind: MemberKind,
-    /// Its names.
+    /// Its names, each in one language.
     pub names: Vec<Name>,
     /// Its authority's keys.
     pub authority: Authority,

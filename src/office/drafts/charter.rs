@@ -217,17 +217,17 @@ pub struct Shown {
     pub previous: Vec<u8>,
     /// Its leaf index, if it is in force here.
     pub leaf: Option<u64>,
-    /// Unix seconds.
+    /// When it was signed, Unix seconds.
     pub issued_at: u64,
     /// The number of the rules.
     pub rules: u32,
     /// How many registrars decide.
     pub threshold: u32,
-    /// Its registrars.
+    /// Who decides what the directory lists.
     pub registrars: Vec<Person>,
-    /// Its operators.
+    /// Who runs the service.
     pub operators: Vec<Person>,
-    /// Its auditors.
+    /// Who reads what operators did.
     pub auditors: Vec<Person>,
     /// Its log keys.
     pub log: Vec<KeyId>,
@@ -235,11 +235,11 @@ pub struct Shown {
     pub relay: Vec<KeyId>,
     /// SHA-256 of the certificates of its service authorities.
     pub service_authorities: Vec<Digest>,
-    /// Its witnesses.
+    /// Who cosigns its checkpoints.
     pub witnesses: Vec<Witness>,
     /// How many of them make a quorum.
     pub quorum: u32,
-    /// Its settings.
+    /// Numbers that are otherwise than their defaults.
     pub settings: Vec<Setting>,
 }
 
@@ -248,7 +248,7 @@ pub struct Shown {
 pub struct Person {
     /// The id that registrars gave him.
     pub id: String,
-    /// His name.
+    /// His name, as people write it.
     pub name: String,
     /// The key that he signs with.
     pub sign: Option<KeyId>,
@@ -261,7 +261,7 @@ pub struct Person {
 pub struct Witness {
     /// Its name as a key (C2SP signed-note).
     pub name: String,
-    /// Its key.
+    /// The key that it cosigns with.
     pub key: Option<KeyId>,
 }
 
@@ -270,7 +270,7 @@ pub struct Witness {
 pub struct Setting {
     /// The name that rules or a version know.
     pub name: String,
-    /// Its number.
+    /// Its number, from 1.
     pub value: u64,
 }
 

@@ -29,19 +29,19 @@ const MONTH: u64 = limits::RECORD_SECONDS / 24;
 /// What a record is to say, as it was asked for. What is empty stays as it is in force.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
-    /// By language.
+    /// Names, each in one language.
     pub names: Vec<Name>,
     /// The levels that it serves.
     pub levels: Vec<Level>,
     /// The matters that it takes.
     pub purposes: Vec<Purpose>,
-    /// Role addresses.
+    /// Addresses of roles, not of persons.
     pub emails: Vec<String>,
     /// Telephone numbers, E.164.
     pub telephones: Vec<String>,
     /// Telephone numbers that are answered at any hour.
     pub emergencies: Vec<String>,
-    /// A website.
+    /// The website of the contact.
     pub web: Option<String>,
     /// Working languages, BCP 47, in order of preference.
     pub languages: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Asked {
 /// A name in one language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// BCP 47.
+    /// Its tag (BCP 47).
     pub language: String,
     /// As it is signed.
     pub text: String,
@@ -65,7 +65,7 @@ pub enum NotSaid {
     Months,
     /// No telephone number.
     Telephone(String),
-    /// No address.
+    /// No e-mail address.
     Email(String),
 }
 
