@@ -36,6 +36,15 @@ use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Made, Spoilt};
 use super::index::{Index, Row};
 
+/// Where messages are kept that came, and that were sent.
+#[derive(Clone, Copy)]
+pub struct Boxes<'a> {
+    /// What came, as it came.
+    pub inbox: &'a Inbox,
+    /// What was sent, and what waits to be.
+    pub outbox: &'a Outbox,
+}
+
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
@@ -231,13 +240,13 @@ impl Taken {
 /// [`TakeError`]; what stands before the fault is kept.
 pub fn take_all(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
+    Boxes { inbox, outbox }: Boxes<'_>,
     items: &[v1::Item],
 ) -> Result<Vec<Taken>, TakeError> {
     let items = &inbox.numbered(items)?[..];
     inbox.put_all(items)?;
     let (has_head, pending) = (inbox.head()?.is_some(), inbox.pending()?);
-    let mut beside = Beside::new(desk, (inbox, outbox));
+    let mut beside = Beside::new(desk, Boxes { inbox, outbox });
     let taken = items.iter().map(|item| {
         let (number, is_whole) = (item.number, inbox.is_whole(item.number));
         if !item.gone.is_empty() && inbox.is_asked_again(number) {
@@ -258,7 +267,7 @@ pub fn take_all(
 /// [`TakeError`]; it is another entry.
 pub fn take_whole(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
+    Boxes { inbox, outbox }: Boxes<'_>,
     item: &v1::Item,
 ) -> Result<Taken, TakeError> {
     let [item] = &inbox.numbered(std::slice::from_ref(item))?[..] else {
@@ -271,7 +280,7 @@ pub fn take_whole(
     if inbox.head()?.is_none() {
         return Ok(Taken::Waiting);
     }
-    deal_with(&mut Beside::new(desk, (inbox, outbox)), item.number)
+    deal_with(&mut Beside::new(desk, Boxes { inbox, outbox }), item.number)
 }
 
 /// Takes the relay's word that it has no more of an entry than is here. It is not asked for again, and
@@ -308,13 +317,14 @@ pub fn expire(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Taken, Take
 /// [`TakeError`]: the head is not the relay's, or not of the mailbox that was collected.
 pub fn take_head(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    (bytes, synced): (&Bytes, u64),
+    Boxes { inbox, outbox }: Boxes<'_>,
+    bytes: &Bytes,
+    synced: u64,
 ) -> Result<Vec<Taken>, TakeError> {
     let known = (desk.reader.directory, desk.reader.root_at);
     let head = receipt::verify_head(known, inbox.contact(), bytes)?;
     inbox.take_head(&head, synced)?;
-    deal_with_pending(desk, (inbox, outbox))
+    deal_with_pending(desk, Boxes { inbox, outbox })
 }
 
 /// Deals with everything that is pending: after a start, after a sync.
@@ -323,17 +333,18 @@ pub fn take_head(
 /// [`TakeError`].
 pub fn deal_with_pending(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
+    Boxes { inbox, outbox }: Boxes<'_>,
 ) -> Result<Vec<Taken>, TakeError> {
     if inbox.head()?.is_none() {
         return Ok(Vec::new());
     }
-    let (pending, mut beside) = (inbox.pending()?.into_iter(), Beside::new(desk, (inbox, outbox)));
+    let (pending, mut beside) =
+        (inbox.pending()?.into_iter(), Beside::new(desk, Boxes { inbox, outbox }));
     pending.map(|number| deal_with(&mut beside, number)).collect()
 }
 
 fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
-    let (desk, (inbox, outbox)) = (beside.desk, beside.boxes);
+    let (desk, Boxes { inbox, outbox }) = (beside.desk, beside.boxes);
     let kept = inbox.item(number)?;
     let (taken, how) = match kept.kind {
         EntryKind::Addressed | EntryKind::Released => {
@@ -417,8 +428,8 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
     };
     if beside.came_before(&header, place.mailbox.count)? {
         // What was said of it is said again, with the same bytes: the relay may have lost it.
-        if let Some(made) = boxes.0.receipt(header.digest())? {
-            boxes.1.offer_again(made.id)?;
+        if let Some(made) = boxes.inbox.receipt(header.digest())? {
+            boxes.outbox.offer_again(made.id)?;
         }
         return Ok(Taken::Again { place, header: Box::new(header) });
     }
@@ -430,13 +441,13 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
     match opened {
         Ok(opened) => {
             let answer = answer(desk, boxes, &header, (&place, (Outcome::Opened, None)))?;
-            let matched = matched(desk, boxes.1, &opened)?;
+            let matched = matched(desk, boxes.outbox, &opened)?;
             Ok(Taken::Message { place, opened: Box::new(opened), answer, matched })
         }
         Err(why) => {
             let answer = match why.outcome() {
                 Some(_) if why.is_spoilt() && desk.ambient.now() < header.addressing().expires => {
-                    boxes.0.ask_again(Spoilt::Sealed, place.mailbox.count)?;
+                    boxes.inbox.ask_again(Spoilt::Sealed, place.mailbox.count)?;
                     Answer::AskedAgain
                 }
                 Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,
@@ -453,7 +464,7 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
 /// [`TakeError`].
 pub fn amiss(
     desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
+    boxes: Boxes<'_>,
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
     Beside::new(desk, boxes).amiss(header, Until::NOW)
@@ -465,7 +476,7 @@ pub fn amiss(
 /// [`TakeError`].
 pub fn answered(
     desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
+    boxes: Boxes<'_>,
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
     let answered = Beside::new(desk, boxes).answered(of, Until::NOW)?;
@@ -478,7 +489,7 @@ pub fn answered(
 /// [`TakeError`].
 pub fn first(
     desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
+    boxes: Boxes<'_>,
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
     let mut beside = Beside::new(desk, boxes);
@@ -493,7 +504,7 @@ pub fn first(
 /// that are dealt with at once: meanwhile nothing comes, and the directory stays as it is.
 struct Beside<'a> {
     desk: &'a Desk<'a>,
-    boxes: (&'a Inbox, &'a Outbox),
+    boxes: Boxes<'a>,
     headers: Headers<'a>,
     /// What the index has not yet.
     since: Option<Vec<Row>>,
@@ -529,11 +540,11 @@ impl Until {
 }
 
 impl<'a> Beside<'a> {
-    const fn new(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox)) -> Self {
+    const fn new(desk: &'a Desk<'a>, boxes: Boxes<'a>) -> Self {
         Self {
             desk,
             boxes,
-            headers: Headers::of(boxes.0),
+            headers: Headers::of(boxes.inbox),
             since: None,
             answered: BTreeMap::new(),
             firsts: BTreeMap::new(),
@@ -552,7 +563,7 @@ impl<'a> Beside<'a> {
 
     /// Whether a message was opened in an earlier epoch of the mailbox than that of this number.
     fn came_before(&mut self, header: &VerifiedHeader, number: u64) -> Result<bool, TakeError> {
-        let inbox = self.boxes.0;
+        let inbox = self.boxes.inbox;
         if inbox.at_relay(number)?.is_none() {
             return Ok(false);
         }
@@ -607,7 +618,7 @@ impl<'a> Beside<'a> {
         if let Some(found) = self.answered.get(&digest) {
             return Ok(found.clone());
         }
-        let (desk, (_, outbox)) = (self.desk, self.boxes);
+        let (desk, outbox) = (self.desk, self.boxes.outbox);
         let found = match outbox.find(digest)? {
             Some(id) => Found { sent: Some(sent_header(desk, outbox, id)?.into()), came: vec![] },
             None => Found { sent: None, came: desk.index.with_header(self.since()?, digest) },
@@ -620,7 +631,7 @@ impl<'a> Beside<'a> {
         if let Some(found) = self.firsts.get(&thread) {
             return Ok(found.clone());
         }
-        let (desk, (_, outbox)) = (self.desk, self.boxes);
+        let (desk, outbox) = (self.desk, self.boxes.outbox);
         let sent = match sent_header(desk, outbox, thread) {
             Ok(sent) => Some(sent.into()),
             Err(TakeError::Outbox(OutboxError::Unknown(_))) => None,
@@ -634,7 +645,7 @@ impl<'a> Beside<'a> {
     fn since(&mut self) -> Result<&[Row], TakeError> {
         let since = match self.since.take() {
             Some(since) => since,
-            None => self.desk.index.since(self.boxes.0)?,
+            None => self.desk.index.since(self.boxes.inbox)?,
         };
         Ok(self.since.insert(since))
     }
@@ -673,7 +684,7 @@ impl<'a> Beside<'a> {
 /// [`TakeError`]; the message's own fault is in the answer.
 pub fn open_again(
     desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
+    boxes: Boxes<'_>,
     kept: &Kept,
 ) -> Result<Result<Opened, NotOpened>, TakeError> {
     let opened = header(&desk.reader, kept)
@@ -683,7 +694,7 @@ pub fn open_again(
         Err(why) => return Ok(Err(why)),
     };
     let mut beside = Beside::new(desk, boxes);
-    if boxes.0.how(kept.place.mailbox.count)? == Some(How::Opened)
+    if boxes.inbox.how(kept.place.mailbox.count)? == Some(How::Opened)
         || beside.amiss(&opened.header, Until::it_came(kept))?.is_none()
     {
         return Ok(Ok(opened));
@@ -695,7 +706,7 @@ pub fn open_again(
 /// Makes the delivered receipt, once for a message, and puts it into the outbox.
 fn answer(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
+    Boxes { inbox, outbox }: Boxes<'_>,
     header: &VerifiedHeader,
     (place, outcome): (&Place, (Outcome, Option<[u8; 32]>)),
 ) -> Result<Answer, TakeError> {
@@ -917,7 +928,7 @@ pub fn take_status(
 /// [`SealError`].
 pub fn acknowledge(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
+    Boxes { inbox, outbox }: Boxes<'_>,
     number: u64,
     words: (proto::Words, Option<proto::Level>),
 ) -> Result<MessageId, SealError> {

@@ -37,7 +37,7 @@ use crate::wire::v1;
 use super::Office;
 use super::acknowledged::{Acknowledged, Acks, about};
 use super::again;
-use super::collect::{self, Desk, TakeError, Taken};
+use super::collect::{self, Boxes, Desk, TakeError, Taken};
 use super::courier::{self, Courier, SeatKeys};
 use super::fate::after_a_sync;
 use super::hand_in::{self, Counted, Due};
@@ -174,6 +174,11 @@ impl Mail {
         Ok(session)
     }
 
+    /// Where its messages are kept.
+    pub(super) const fn boxes(&self) -> Boxes<'_> {
+        Boxes { inbox: &self.inbox, outbox: &self.outbox }
+    }
+
     /// The seat at work, for as long as `work` takes.
     ///
     /// # Errors
@@ -235,7 +240,7 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files; the message's own fault is in the answer.
     pub fn opened(&self, kept: &Kept) -> Result<Result<Opened, NotOpened>, ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
+        let boxes = self.boxes();
         Ok(self.at_desk(|desk| collect::open_again(desk, boxes, kept))??)
     }
 
@@ -245,7 +250,7 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files.
     pub fn amiss(&self, header: &VerifiedHeader) -> Result<Option<Amiss>, ClientError> {
-        let (boxes, of) = ((&self.inbox, &self.outbox), header.addressing());
+        let (boxes, of) = (self.boxes(), header.addressing());
         let amiss = self.at_desk(|desk| collect::amiss(desk, boxes, header))??;
         let first = self.first(of)?;
         Ok(amiss.or_else(|| first.and_then(|first| thread::beside_first(of, &first))))
@@ -256,7 +261,7 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files.
     pub fn answered(&self, header: &VerifiedHeader) -> Result<Option<VerifiedHeader>, ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
+        let boxes = self.boxes();
         Ok(self.at_desk(|desk| collect::answered(desk, boxes, header.addressing()))??)
     }
 
@@ -265,7 +270,7 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files.
     pub fn first(&self, of: &Addressing) -> Result<Option<VerifiedHeader>, ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
+        let boxes = self.boxes();
         Ok(self.at_desk(|desk| collect::first(desk, boxes, of))??)
     }
 
@@ -531,7 +536,7 @@ impl Mail {
     /// # Errors
     /// [`ClientError`]; nothing is lost.
     pub fn take_body(&self, item: &v1::Item, news: &mut News) -> Result<(), ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
+        let boxes = self.boxes();
         let taken = self.at_desk(|desk| collect::take_whole(desk, boxes, item))??;
         news.add(taken, &self.muted);
         Ok(())
@@ -681,7 +686,7 @@ impl Mail {
     /// # Errors
     /// [`ClientError`].
     pub fn caught_up(&self, news: &mut News) -> Result<(), ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
+        let boxes = self.boxes();
         let taken = self.at_desk(|desk| collect::deal_with_pending(desk, boxes))??;
         news.after_sync(taken, &self.muted);
         Ok(())
@@ -717,9 +722,9 @@ impl Mail {
             }
             Event::Head(head) => {
                 self.keep(held, news)?;
-                let boxes = (&self.inbox, &self.outbox);
-                let signed = (&head, self.synced);
-                let taken = self.at_desk(|desk| take_head(desk, boxes, signed, news))?;
+                let boxes = self.boxes();
+                let synced = self.synced;
+                let taken = self.at_desk(|desk| take_head(desk, boxes, &head, synced, news))?;
                 if let Err(TakeError::Receipt(ReceiptError::SyncFirst(_))) = &taken {
                     news.unchecked = Some(head);
                 }
@@ -734,7 +739,7 @@ impl Mail {
     /// # Errors
     /// [`ClientError`]; nothing is lost.
     pub fn keep(&self, held: &mut Vec<v1::Item>, news: &mut News) -> Result<(), ClientError> {
-        let (items, boxes) = (std::mem::take(held), (&self.inbox, &self.outbox));
+        let (items, boxes) = (std::mem::take(held), self.boxes());
         let taken = self.at_desk(|desk| collect::take_all(desk, boxes, &items))??;
         taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
         Ok(())

@@ -380,7 +380,7 @@ mod tests {
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::message::words as wording;
     use crate::client::outbox::{Outbox, Request};
-    use crate::office::collect::Desk;
+    use crate::office::collect::{Boxes, Desk};
     use crate::office::inbox::Inbox;
     use crate::office::tests::whole::Whole;
 
@@ -421,9 +421,9 @@ mod tests {
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
         let index = &Index::default();
         let desk = Desk { reader, index, sign: &sign, view, ambient: &ambient };
-        let boxes = (&inbox, &outbox);
+        let boxes = Boxes { inbox: &inbox, outbox: &outbox };
         collect::take_all(&desk, boxes, &items).unwrap();
-        collect::take_head(&desk, boxes, (&head, 0)).unwrap();
+        collect::take_head(&desk, boxes, &head, 0).unwrap();
         let index = Index::open(dir.path(), &inbox).unwrap();
         let came = |number| Found::of(&desk, &inbox, &[number]).unwrap().messages.remove(0);
         let sent_here = || {

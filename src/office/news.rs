@@ -8,15 +8,13 @@ use crate::client::error::ClientError;
 use crate::client::mend::Mend;
 use crate::client::message::open::NotOpened;
 use crate::client::message::receipt::{Comparison, ReceiptError};
-use crate::client::outbox::Outbox;
 use crate::client::reason::Rule;
 use crate::domain::ids::MessageId;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::moment::when;
 use crate::signed::proto::Class;
 
-use super::collect::{self, Answer, Desk, Matched, TakeError, Taken};
-use super::inbox::Inbox;
+use super::collect::{self, Answer, Boxes, Desk, Matched, TakeError, Taken};
 use super::muted::Muted;
 use super::told::Note;
 
@@ -194,11 +192,12 @@ pub(super) fn lost((number, header): (u64, &VerifiedHeader), error: ClientError)
 /// the one before it.
 pub(super) fn take_head(
     desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
-    head: (&Bytes, u64),
+    boxes: Boxes<'_>,
+    head: &Bytes,
+    synced: u64,
     news: &mut News,
 ) -> Result<Vec<Taken>, TakeError> {
-    match collect::take_head(desk, boxes, head) {
+    match collect::take_head(desk, boxes, head, synced) {
         Err(TakeError::Receipt(ReceiptError::BeforeUpdate(_))) => {
             news.note(Note::HeadUnchecked);
             collect::deal_with_pending(desk, boxes)
@@ -214,9 +213,11 @@ mod tests {
     use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::client::outbox::Outbox;
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
     use crate::domain::state::Mailbox;
+    use crate::office::inbox::Inbox;
     use crate::office::index::Index;
     use crate::signed::dsse::{Envelope, Kind as DsseKind};
 
@@ -308,15 +309,16 @@ mod tests {
             let (key, random) = (sign_key(tag), net.ambient.random());
             Envelope::sign(DsseKind::MailboxHead, Vec::new(), &[&key], random).unwrap()
         };
+        let boxes = Boxes { inbox: &inbox, outbox: &outbox };
         let mut news = News::default();
         for _ in 0..2 {
             let head = head("the next relay key");
-            let taken = take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news);
+            let taken = take_head(&desk, boxes, head.bytes(), 0, &mut news);
             assert!(taken.unwrap().is_empty());
         }
         assert_eq!(news.notes, [Note::HeadUnchecked]);
         let head = head("registrar");
-        assert!(take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news).is_err());
+        assert!(take_head(&desk, boxes, head.bytes(), 0, &mut news).is_err());
     }
 
     #[test]

@@ -466,7 +466,7 @@ mod tests {
     }
 
     fn acknowledged_here(mail: &Mail, number: u64) {
-        let (boxes, said) = ((&mail.inbox, &mail.outbox), (wording::words(), None));
+        let (boxes, said) = (mail.boxes(), (wording::words(), None));
         mail.at_desk(|desk| collect::acknowledge(desk, boxes, number, said)).unwrap().unwrap();
     }
 

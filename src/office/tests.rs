@@ -33,7 +33,7 @@ use crate::signed::proto::{self, Class, Flag, Level, Outcome, Urgency};
 use crate::wire::v1;
 
 use super::again;
-use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
+use super::collect::{self, Answer, Boxes, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
@@ -64,8 +64,8 @@ impl Machine {
         Self { seat: seat(of), sign: "sign", dir, inbox, index, outbox }
     }
 
-    fn boxes(&self) -> (&Inbox, &Outbox) {
-        (&self.inbox, &self.outbox)
+    fn boxes(&self) -> Boxes<'_> {
+        Boxes { inbox: &self.inbox, outbox: &self.outbox }
     }
 
     fn at_desk<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> T {
@@ -115,7 +115,7 @@ impl Machine {
 
     /// Having synced to this size before.
     fn take_head_since(&self, net: &Net, head: &Bytes, size: u64) -> Result<Vec<Taken>, TakeError> {
-        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), (head, size)))
+        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), head, size))
     }
 
     /// Collects what there is.

@@ -28,7 +28,7 @@ pub enum Place {
 }
 
 /// An act that nobody has signed yet.
-pub struct Drafted {
+pub struct DraftedAct {
     who: Owner,
     replica: Replica,
     unsigned: Envelope,
@@ -52,13 +52,18 @@ impl Office {
     ///
     /// # Errors
     /// No operator's keys are here, or several's; [`ClientError`].
-    pub async fn drafted(&self, way: &Way, act: &Act, to: Place) -> Result<Drafted, ClientError> {
+    pub async fn drafted(
+        &self,
+        way: &Way,
+        act: &Act,
+        to: Place,
+    ) -> Result<DraftedAct, ClientError> {
         let who = self.person(way, &[Role::Operator])?;
         let replica = match to {
             Place::File => self.replica()?,
             Place::Desk => self.synced_as(&who).await?,
         };
-        Drafted::of(self, who, replica, act)
+        DraftedAct::of(self, who, replica, act)
     }
 
     /// The draft of a statement, before the desk.
@@ -72,7 +77,7 @@ impl Office {
     }
 }
 
-impl Drafted {
+impl DraftedAct {
     pub(super) fn of(
         office: &Office,
         who: Owner,

@@ -23,7 +23,7 @@ use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{self, ProposalState};
 
 use super::decide::{Came, Turn, came, decided_by, may_abort, may_approve, may_carry_out};
-use super::propose::{Draft, Drafted, Place};
+use super::propose::{Draft, DraftedAct, Place};
 use super::seen::{Proposal, Said, State, What, one};
 use super::service::{Connection, Keys, Port, Staged, Use};
 use super::*;
@@ -362,8 +362,8 @@ fn what_came_of_it_is_what_the_service_says_or_whose_fault_it_is() {
 
 // What is proposed.
 
-fn drafted(kept: &Kept, who: &str, act: &Act) -> Drafted {
-    Drafted::of(&kept.office, operator(who), kept.office.replica().unwrap(), act).unwrap()
+fn drafted(kept: &Kept, who: &str, act: &Act) -> DraftedAct {
+    DraftedAct::of(&kept.office, operator(who), kept.office.replica().unwrap(), act).unwrap()
 }
 
 #[test]

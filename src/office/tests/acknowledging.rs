@@ -17,7 +17,7 @@ fn made(net: &mut Net, of: &str) -> (Sealed, v1::AcknowledgeRequest) {
 fn acknowledges(net: &Net, of: &str) -> v1::AcknowledgeRequest {
     let mut seat = Whole::of(net, of);
     seat.collect(net);
-    let boxes = (&seat.mail.inbox, &seat.mail.outbox);
+    let boxes = seat.mail.boxes();
     let said = (wording::words(), None);
     let id = seat.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said));
     let Request::Acknowledge(request) = seat.mail.outbox.request(id.unwrap().unwrap()).unwrap()

@@ -90,7 +90,7 @@ async fn an_acknowledgement_is_open_then_waits_then_is_there() {
     let header = sealed.header_digest;
     assert_eq!(paris.mail.acknowledging(header).unwrap(), Acknowledging::Open);
     let said = (wording::words(), None);
-    let boxes = (&paris.mail.inbox, &paris.mail.outbox);
+    let boxes = paris.mail.boxes();
     let own = paris.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said));
     let own = own.unwrap().unwrap();
     assert_eq!(paris.mail.acknowledging(header).unwrap(), Acknowledging::Waits(own));
@@ -112,7 +112,7 @@ async fn what_a_colleague_acknowledged_is_shown_and_this_seat_may_still() {
     let sealed = told(&mut net);
     let mut colleague = Whole::of(&net, FR_2);
     colleague.collect(&net);
-    let boxes = (&colleague.mail.inbox, &colleague.mail.outbox);
+    let boxes = colleague.mail.boxes();
     let said = (wording::words(), None);
     colleague.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said)).unwrap().unwrap();
     colleague.hand_in(&mut net);
@@ -175,7 +175,7 @@ fn a_title_is_of_messages_and_a_person_of_acknowledgements() {
     told(&mut net);
     let mut paris = Whole::of(&net, FR);
     paris.collect(&net);
-    let boxes = (&paris.mail.inbox, &paris.mail.outbox);
+    let boxes = paris.mail.boxes();
     let said = (wording::words(), None);
     let ack = paris.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said));
     let ack = ack.unwrap().unwrap();

@@ -94,10 +94,10 @@ impl Whole {
     }
 
     fn take(&mut self, items: &[v1::Item], head: &Bytes) {
-        let boxes = (&self.mail.inbox, &self.mail.outbox);
+        let boxes = self.mail.boxes();
         let taken = self.mail.at_desk(|desk| {
             collect::take_all(desk, boxes, items)?;
-            collect::take_head(desk, boxes, (head, 0))
+            collect::take_head(desk, boxes, head, 0)
         });
         taken.unwrap().unwrap();
         self.mail.update().unwrap();
