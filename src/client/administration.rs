@@ -30,11 +30,11 @@ use crate::wire::v1::{self, ProposalState};
 
 use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Family, Side};
+use super::files;
 use super::home::Home;
 use super::keys::KeyError;
 use super::mend::Mend;
 use super::message::text::visible;
-use super::place;
 use super::reach::call::{self, request_for, request_of};
 use super::reach::session::Session;
 use super::replica::tape;
@@ -483,7 +483,7 @@ impl Copy {
             trail: Trail::empty(directory.genesis()),
             records: Vec::new(),
             length: 0,
-            head: place::read_if_there(&folder.join(HEAD), HEAD_BYTES)?.map(Bytes::from),
+            head: files::read_if_there(&folder.join(HEAD), HEAD_BYTES)?.map(Bytes::from),
             contradicting: None,
             pending: Vec::new(),
             folder,
@@ -542,7 +542,7 @@ impl Copy {
         if complete {
             self.length = tape::append(&self.folder.join(RECORDS), self.length, &self.pending)?;
             self.records.append(&mut self.pending);
-            place::replace(&self.folder.join(HEAD), &page.head)?;
+            files::replace(&self.folder.join(HEAD), &page.head)?;
             self.head = Some(page.head.clone());
         }
         Ok(complete)
@@ -554,7 +554,7 @@ impl Copy {
         let (kept, beside) = (self.folder.join(HEAD), self.folder.join(EVIDENCE));
         // The first one stands.
         if !beside.exists() {
-            let _ = place::replace(&beside, head);
+            let _ = files::replace(&beside, head);
         }
         let sentence = format!(
             "the audit trail does not go on from where it was: {why}; what the relay signed before is \
@@ -587,11 +587,11 @@ impl Copy {
     pub fn set_aside(self) -> Result<PathBuf, ClientError> {
         let mut aside = (1_u64..).map(|number| self.folder.join(format!("{ASIDE}-{number}")));
         let aside = aside.find(|path| !path.exists()).unwrap_or_else(|| self.folder.join(ASIDE));
-        place::private_folder(&aside)?;
+        files::private_folder(&aside)?;
         for name in [EVIDENCE, RECORDS, HEAD] {
             let kept = self.folder.join(name);
             if kept.exists() {
-                place::move_to(&kept, &aside.join(name))?;
+                files::move_to(&kept, &aside.join(name))?;
             }
         }
         Ok(aside)

@@ -22,6 +22,7 @@ use super::armour::InvalidArmour;
 use super::draft::DraftError;
 use super::facts::{Facts, RETRY_IN};
 use super::fate::Fate;
+use super::files::{self, FileError, KeptOut};
 use super::format::{self, WrongFormat};
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
@@ -32,7 +33,6 @@ use super::message::content::InvalidContent;
 use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
-use super::place::{self, FileError, KeptOut};
 use super::reach::connect::{ConnectError, InvalidProxy, Leg};
 use super::reason::{Here, Reason, Rule};
 use super::replica::{Frozen, Origin, ReplicaError};
@@ -500,7 +500,7 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
             new(Here::ReadOnly, format!("the disk cannot be written: {error}"))
                 .mended_by(Mend::MakeWritable(folder.clone()))
         }
-        io::ErrorKind::PermissionDenied => match place::keeps_out(path) {
+        io::ErrorKind::PermissionDenied => match files::keeps_out(path) {
             None => new(Here::NotYours, error.to_string()),
             Some(KeptOut { at, owner, user, mode }) => {
                 let at = at.display();

@@ -79,7 +79,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::{self, FileError};
+use super::files::{self, FileError};
 
 /// What this program writes and reads: homes, and files that people carry.
 pub const FORMAT: u32 = 2;
@@ -134,7 +134,7 @@ pub enum WrongFormat {
 /// # Errors
 /// [`WrongFormat`].
 pub fn check(home: &Path) -> Result<(), WrongFormat> {
-    let marked = place::read_if_there(&home.join(MARKER), MARKER_BYTES)?;
+    let marked = files::read_if_there(&home.join(MARKER), MARKER_BYTES)?;
     let found = match marked {
         Some(marker) => {
             number(&marker).ok_or_else(|| WrongFormat::NoNumber { path: home.join(MARKER) })?
@@ -157,7 +157,7 @@ pub fn check(home: &Path) -> Result<(), WrongFormat> {
 pub fn claim(home: &Path) -> Result<(), WrongFormat> {
     check(home)?;
     if !home.join(MARKER).exists() {
-        place::replace(&home.join(MARKER), format!("{FORMAT}\n").as_bytes())?;
+        files::replace(&home.join(MARKER), format!("{FORMAT}\n").as_bytes())?;
     }
     Ok(())
 }
@@ -181,11 +181,11 @@ const UNMARKED: [&str; 3] = ["config.toml", "keys", "directories"];
 mod tests {
     use super::*;
     use crate::client::error::{ClientError, Family};
+    use crate::client::files::faults;
     use crate::client::home::Home;
     use crate::client::invitation::Invitation;
     use crate::client::keys::Owner;
     use crate::client::mend::Mend;
-    use crate::client::place::faults;
     use crate::client::testlog::{TestLog, ambient, name};
 
     #[test]

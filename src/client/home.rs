@@ -29,10 +29,10 @@ use crate::wire::v1;
 use super::address::{Address, InvalidAddress};
 use super::armour;
 use super::charters;
+use super::files::{self, FileError, Lock, MOMENTS};
 use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
-use super::place::{self, FileError, Lock, MOMENTS};
 use super::replica::tape;
 use super::unlock::{Asks, Unlock};
 
@@ -178,7 +178,7 @@ impl Home {
     /// The folder of one directory.
     #[must_use]
     pub fn folder(&self, name: &DirectoryName) -> PathBuf {
-        self.root.join("directories").join(place::file_name(name.as_str()))
+        self.root.join("directories").join(files::file_name(name.as_str()))
     }
 
     /// The configuration; an empty one if there is none yet.
@@ -188,7 +188,7 @@ impl Home {
     pub fn config(&self) -> Result<Config, HomeError> {
         format::check(&self.root)?;
         let path = self.config_path();
-        let Some(bytes) = place::read_if_there(&path, CONFIG_BYTES)? else {
+        let Some(bytes) = files::read_if_there(&path, CONFIG_BYTES)? else {
             return Ok(Config::default());
         };
         let text = String::from_utf8_lossy(&bytes);
@@ -204,7 +204,7 @@ impl Home {
         let path = self.config_path();
         let text = toml::to_string(config)
             .map_err(|error| HomeError::Config { path: path.clone(), why: error.to_string() })?;
-        Ok(place::replace(&path, text.as_bytes())?)
+        Ok(files::replace(&path, text.as_bytes())?)
     }
 
     /// The directory of this name; without a name, the only one.
@@ -246,7 +246,7 @@ impl Home {
         }
         format::claim(&self.root)?;
         let file = armour::write(armour::Kind::Invitation, invitation.message());
-        place::replace(&self.folder(&name).join("invitation"), file.as_bytes())?;
+        files::replace(&self.folder(&name).join("invitation"), file.as_bytes())?;
         let mut config = self.config()?;
         let addresses = invitation.message().addresses.clone();
         config
@@ -290,7 +290,7 @@ impl Home {
         }
         let lines = all.good.iter().map(|address| format!("{address}\n"));
         let _lock = self.lock(name)?;
-        Ok(place::replace(&self.folder(name).join(FOUND), lines.collect::<String>().as_bytes())?)
+        Ok(files::replace(&self.folder(name).join(FOUND), lines.collect::<String>().as_bytes())?)
     }
 
     /// Keeps the certificate that the service showed last, DER: until when it holds is said offline, too.
@@ -303,14 +303,14 @@ impl Home {
             return Ok(());
         }
         let _lock = self.lock(name)?;
-        Ok(place::put(&path, der)?)
+        Ok(files::put(&path, der)?)
     }
 
     /// The certificate that the service showed last; none was seen, or it is not readable any more.
     #[must_use]
     pub fn certificate_seen(&self, name: &DirectoryName) -> Option<Vec<u8>> {
         let limit = cert::CERTIFICATE_MAX as u64;
-        place::read_if_there(&self.folder(name).join(SHOWN), limit).ok()?
+        files::read_if_there(&self.folder(name).join(SHOWN), limit).ok()?
     }
 
     /// Those of the configuration and of the invitation.
@@ -319,7 +319,7 @@ impl Home {
         let mut written = Addresses::default();
         joined.addresses.iter().for_each(|text| written.read(&self.config_path(), text));
         let path = self.invitation_file(name, &joined);
-        let text = place::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
+        let text = files::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         // What is wrong with the file is said where it is believed.
         let invited = armour::read::<v1::Invitation>(armour::Kind::Invitation, &text);
@@ -334,7 +334,7 @@ impl Home {
     /// It was not joined.
     pub fn admin_addresses(&self, name: &DirectoryName) -> Result<Addresses, HomeError> {
         let path = self.invitation_file(name, &self.joined(name)?);
-        let text = place::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
+        let text = files::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let invited = armour::read::<v1::Invitation>(armour::Kind::Invitation, &text);
         let mut found = Addresses::default();
@@ -354,7 +354,7 @@ impl Home {
     }
 
     fn known_addresses(&self, name: &DirectoryName) -> Result<Vec<Address>, HomeError> {
-        let text = place::read_if_there(&self.folder(name).join(FOUND), CONFIG_BYTES)?;
+        let text = files::read_if_there(&self.folder(name).join(FOUND), CONFIG_BYTES)?;
         let text = text.unwrap_or_default();
         let lines = String::from_utf8_lossy(&text);
         Ok(lines.lines().filter_map(|line| Address::parse(line).ok()).collect())
@@ -366,7 +366,7 @@ impl Home {
     /// It was not joined, or the file was altered.
     pub fn invitation(&self, name: &DirectoryName) -> Result<Invitation, HomeError> {
         let path = self.invitation_file(name, &self.joined(name)?);
-        let text = place::read(&path, armour::FILE_BYTES as u64)?;
+        let text = files::read(&path, armour::FILE_BYTES as u64)?;
         let invitation = Invitation::read(&String::from_utf8_lossy(&text))?;
         if invitation.trust().name() != name {
             return Err(HomeError::NotJoined(name.to_string()));
@@ -414,7 +414,7 @@ impl Home {
 
 /// Waits for the right to write in a folder.
 pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
-    place::lock(&folder.join("lock"), MOMENTS)
+    files::lock(&folder.join("lock"), MOMENTS)
 }
 
 /// The version of a charter as it stands in the log.

@@ -13,8 +13,8 @@ use crate::crypto::passphrase::Closed;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 
 use super::armour::{self, InvalidArmour};
+use super::files;
 use super::owner::{KeyError, Owner};
-use super::place;
 use super::token::{Pointer, Token, TokenError};
 
 /// What stands in the place of a key that signs.
@@ -167,7 +167,7 @@ fn read_text(owner: &Owner, path: &Path) -> Result<Zeroizing<String>, KeyError> 
 }
 
 pub(super) fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    place::read_private(path).map_err(|error| {
+    files::read_private(path).map_err(|error| {
         if error.is_absent() {
             KeyError::Missing { owner: owner.clone(), path: path.to_owned() }
         } else {

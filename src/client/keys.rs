@@ -35,10 +35,10 @@ use crate::tls::{self, Identity};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
+use super::files::{self, FileError};
 use super::format;
 use super::key_file::{Kept, KeyFile, PKCS8, is_there, load, pointer_beside};
 use super::message::text::may_be_signed;
-use super::place::{self, FileError};
 use super::unlock::Unlock;
 
 pub use super::owner::{KeyError, Owner};
@@ -426,26 +426,26 @@ impl Keys {
     }
 
     fn person_folder(&self, kind: &str, id: &PersonId) -> PathBuf {
-        self.root.join(kind).join(place::file_name(id.as_str()))
+        self.root.join(kind).join(files::file_name(id.as_str()))
     }
 
     fn member_folder(&self, id: &MemberId) -> PathBuf {
-        self.root.join("member").join(place::file_name(id.as_str()))
+        self.root.join("member").join(files::file_name(id.as_str()))
     }
 
     pub(super) fn contact_folder(&self, id: &ContactId) -> PathBuf {
-        self.member_folder(&id.member()).join(place::file_name(id.name()))
+        self.member_folder(&id.member()).join(files::file_name(id.name()))
     }
 
     pub(super) fn seat_folder(&self, id: &SeatId) -> PathBuf {
-        self.contact_folder(&id.contact()).join(place::file_name(id.name()))
+        self.contact_folder(&id.contact()).join(files::file_name(id.name()))
     }
 }
 
 pub(super) fn create_signing(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
     let seed = Zeroizing::new(ambient.bytes());
     let pem = armour::encode(PKCS8, SigningKey::from_seed(&seed).pkcs8());
-    Ok(place::create_private(path, pem.as_bytes())?)
+    Ok(files::create_private(path, pem.as_bytes())?)
 }
 
 pub(super) fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
@@ -458,7 +458,7 @@ pub(super) fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyEr
         "{created}# public key: {recipient}\n{}\n",
         key.identity_line().as_str()
     ));
-    Ok(place::create_private(path, text.as_bytes())?)
+    Ok(files::create_private(path, text.as_bytes())?)
 }
 
 pub(super) fn load_signing(
@@ -491,7 +491,7 @@ pub(super) fn if_there<K>(key: Result<K, KeyError>) -> Result<Option<K>, KeyErro
 
 /// The certificates of a file, the key's own first; none if there is no file.
 fn read_chain(path: &Path) -> Result<Option<Vec<Vec<u8>>>, KeyError> {
-    let Some(pem) = place::read_if_there(path, CHAIN_BYTES)? else { return Ok(None) };
+    let Some(pem) = files::read_if_there(path, CHAIN_BYTES)? else { return Ok(None) };
     let read: Result<Vec<Vec<u8>>, _> =
         CertificateDer::pem_slice_iter(&pem).map(|der| der.map(|der| der.to_vec())).collect();
     match read {
@@ -527,7 +527,7 @@ fn renew_certificate(
     };
     let der = issue::self_signed_client(key, validity, ambient.random())?;
     // One that cannot be kept is made anew the next time.
-    let _ = place::replace(path, armour::encode("CERTIFICATE", &der).as_bytes());
+    let _ = files::replace(path, armour::encode("CERTIFICATE", &der).as_bytes());
     Ok(der)
 }
 
@@ -567,7 +567,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, KeyError> {
     Ok(names)
 }
 
-/// The id that `place::file_name` wrote: no id ends with an underscore.
+/// The id that `files::file_name` wrote: no id ends with an underscore.
 fn id_of(name: &str) -> &str {
     name.trim_end_matches('_')
 }

@@ -20,7 +20,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Outcome};
 use crate::wire::v1;
 
-use super::place::{self, FileError, Lock, MOMENTS};
+use super::files::{self, FileError, Lock, MOMENTS};
 use super::reason::Reason;
 
 /// What waits to be handed in.
@@ -185,9 +185,9 @@ impl Outbox {
         let went = self.accepted_receipt(other)?.is_some() || self.went_as(other)?.is_some();
         let same = !went && self.is_as(other, before)?;
         if same {
-            place::remove(&self.message(other).join(REFUSED))?;
+            files::remove(&self.message(other).join(REFUSED))?;
             // It marks nothing before that message is there.
-            place::replace(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
+            files::replace(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
             self.put((id, header_digest), request)?;
         }
         Ok(same)
@@ -221,7 +221,7 @@ impl Outbox {
     pub fn offer_again(&self, id: MessageId) -> Result<(), OutboxError> {
         let _lock = self.lock()?;
         if self.accepted_receipt(id)?.is_some() {
-            place::replace(&self.message(id).join(LOST), b"")?;
+            files::replace(&self.message(id).join(LOST), b"")?;
             self.went.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
         Ok(())
@@ -232,7 +232,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn has_again(&self, id: MessageId) -> Result<(), OutboxError> {
-        Ok(place::remove(&self.message(id).join(LOST))?)
+        Ok(files::remove(&self.message(id).join(LOST))?)
     }
 
     /// Whether the relay has it, as far as is known here.
@@ -243,11 +243,11 @@ impl Outbox {
 
     fn forget_accepted(&self, id: MessageId) -> Result<(), OutboxError> {
         let dir = self.message(id);
-        for name in place::names(&dir.join(LATER))? {
-            place::remove(&dir.join(LATER).join(name))?;
+        for name in files::names(&dir.join(LATER))? {
+            files::remove(&dir.join(LATER).join(name))?;
         }
-        place::remove(&dir.join(ACCEPTED))?;
-        Ok(place::remove(&dir.join(LOST))?)
+        files::remove(&dir.join(ACCEPTED))?;
+        Ok(files::remove(&dir.join(LOST))?)
     }
 
     /// Notes that the relay refuses a request for good, and why; tells whether it still was that one.
@@ -274,7 +274,7 @@ impl Outbox {
     /// The disk.
     pub fn retry(&self, id: MessageId) -> Result<(), OutboxError> {
         let _lock = self.lock()?;
-        Ok(place::remove(&self.message(id).join(REFUSED))?)
+        Ok(files::remove(&self.message(id).join(REFUSED))?)
     }
 
     /// The request of a message, byte for byte as it was kept.
@@ -294,7 +294,7 @@ impl Outbox {
     }
 
     fn named(&self) -> Result<impl Iterator<Item = MessageId>, OutboxError> {
-        let names = place::names(&self.dir)?;
+        let names = files::names(&self.dir)?;
         Ok(names.into_iter().filter_map(|name| name.parse().ok()))
     }
 
@@ -328,7 +328,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn refused(&self, id: MessageId) -> Result<Option<Reason>, OutboxError> {
-        let reason = place::content(&self.message(id).join(REFUSED))?;
+        let reason = files::content(&self.message(id).join(REFUSED))?;
         Ok(reason.map(|reason| Reason::read(&String::from_utf8_lossy(&reason))))
     }
 
@@ -343,10 +343,10 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let (path, said) = (self.message(id).join(KEPT_BACK), format!("{reason}\n{sentence}"));
         // Who stays tries again and again.
-        if place::content(&path)?.is_some_and(|before| before == said.as_bytes()) {
+        if files::content(&path)?.is_some_and(|before| before == said.as_bytes()) {
             return Ok(());
         }
-        Ok(place::replace(&path, said.as_bytes())?)
+        Ok(files::replace(&path, said.as_bytes())?)
     }
 
     /// What kept a request from being handed in, the last time: a reason, and a sentence for people.
@@ -354,7 +354,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn why_kept_back(&self, id: MessageId) -> Result<Option<(Reason, String)>, OutboxError> {
-        let Some(said) = place::content(&self.message(id).join(KEPT_BACK))? else {
+        let Some(said) = files::content(&self.message(id).join(KEPT_BACK))? else {
             return Ok(None);
         };
         let said = String::from_utf8_lossy(&said);
@@ -367,7 +367,7 @@ impl Outbox {
     /// A damaged file, or the disk.
     pub fn went_as(&self, id: MessageId) -> Result<Option<MessageId>, OutboxError> {
         let path = self.message(id).join(WENT_AS);
-        let Some(bytes) = place::content(&path)? else { return Ok(None) };
+        let Some(bytes) = files::content(&path)? else { return Ok(None) };
         let went_as = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
         let went_as = went_as.ok_or_else(|| damaged(&path))?;
         Ok(Some(went_as).filter(|went_as| self.is_there(*went_as)))
@@ -426,7 +426,7 @@ impl Outbox {
     /// No such message, or the disk.
     pub fn accepted_again(&self, id: MessageId, receipt: &Envelope) -> Result<(), OutboxError> {
         // By number, so that they are read in the order in which they came.
-        let number = place::names(&self.message(id).join(LATER))?.len();
+        let number = files::names(&self.message(id).join(LATER))?.len();
         self.keep(id, &Path::new(LATER).join(format!("{number:020}")), receipt.bytes())
     }
 
@@ -494,7 +494,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn accepted_receipt(&self, id: MessageId) -> Result<Option<Bytes>, OutboxError> {
-        Ok(place::content(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
+        Ok(files::content(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
     }
 
     /// The accepted receipts of a message, in the order in which they came.
@@ -518,8 +518,8 @@ impl Outbox {
     fn all_in(&self, id: MessageId, folder: &str) -> Result<Vec<Bytes>, OutboxError> {
         let folder = self.message(id).join(folder);
         let mut all = Vec::new();
-        for name in place::names(&folder)? {
-            all.extend(place::content(&folder.join(name))?.map(Bytes::from));
+        for name in files::names(&folder)? {
+            all.extend(files::content(&folder.join(name))?.map(Bytes::from));
         }
         Ok(all)
     }
@@ -534,7 +534,7 @@ impl Outbox {
         seat: &SeatId,
     ) -> Result<Option<Bytes>, OutboxError> {
         let path = self.message(id).join(DELIVERED).join(file_of(seat));
-        Ok(place::content(&path)?.map(Bytes::from))
+        Ok(files::content(&path)?.map(Bytes::from))
     }
 
     /// The open acknowledgement of a seat: evidence.
@@ -547,7 +547,7 @@ impl Outbox {
         seat: &SeatId,
     ) -> Result<Option<Bytes>, OutboxError> {
         let path = self.message(id).join(ACKNOWLEDGED).join(file_of(seat));
-        Ok(place::content(&path)?.map(Bytes::from))
+        Ok(files::content(&path)?.map(Bytes::from))
     }
 
     /// What is known of a message, computed from what is on disk.
@@ -560,11 +560,11 @@ impl Outbox {
         let mut delivered = Vec::new();
         for seat in seats(&dir.join(DELIVERED))? {
             let path = dir.join(DELIVERED).join(file_of(&seat));
-            let bytes = place::content(&path)?.unwrap_or_default();
+            let bytes = files::content(&path)?.unwrap_or_default();
             let outcome = outcome_of(&bytes).ok_or_else(|| damaged(&path))?;
             delivered.push((seat, outcome));
         }
-        let answers = place::names(&dir.join(ANSWERED))?;
+        let answers = files::names(&dir.join(ANSWERED))?;
         let answers = answers.iter().filter_map(|name| hex::decode(name).ok());
         Ok(SentState {
             id,
@@ -581,7 +581,7 @@ impl Outbox {
     /// The message that has or had a header, and the digest of the one that it has now.
     fn indexed(&self, had: Digest) -> Result<Option<(MessageId, Option<Digest>)>, OutboxError> {
         let index = self.dir.join(HEADERS).join(had.to_string());
-        let Some(bytes) = place::content(&index)? else { return Ok(None) };
+        let Some(bytes) = files::content(&index)? else { return Ok(None) };
         let id = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
         let id = id.ok_or_else(|| damaged(&index))?;
         Ok(self.find_request(id)?.map(|request| (id, request.header_digest())))
@@ -590,8 +590,8 @@ impl Outbox {
     fn write(&self, id: MessageId, header: Digest, request: &Request) -> Result<(), OutboxError> {
         // The index first: it may name a message that is not there, and never misses one that is.
         let index = self.dir.join(HEADERS).join(header.to_string());
-        place::replace(&index, id.to_string().as_bytes())?;
-        Ok(place::replace(&self.message(id).join(request.name()), &request.encode())?)
+        files::replace(&index, id.to_string().as_bytes())?;
+        Ok(files::replace(&self.message(id).join(request.name()), &request.encode())?)
     }
 
     /// Whether the relay has neither accepted nor refused it for good, and no other went in its place.
@@ -609,17 +609,17 @@ impl Outbox {
 
     /// Held by whoever looks at a request and then changes it. Nobody holds it for long.
     fn lock(&self) -> Result<Lock, OutboxError> {
-        Ok(place::lock(&self.dir.join(LOCK), MOMENTS)?)
+        Ok(files::lock(&self.dir.join(LOCK), MOMENTS)?)
     }
 
     fn find_request(&self, id: MessageId) -> Result<Option<Request>, OutboxError> {
         let submit = self.message(id).join(SUBMIT);
-        if let Some(bytes) = place::content(&submit)? {
+        if let Some(bytes) = files::content(&submit)? {
             let request = v1::SubmitRequest::decode(&bytes[..]).map_err(|_| damaged(&submit))?;
             return Ok(Some(Request::Submit(request)));
         }
         let acknowledge = self.message(id).join(ACKNOWLEDGE);
-        let Some(bytes) = place::content(&acknowledge)? else { return Ok(None) };
+        let Some(bytes) = files::content(&acknowledge)? else { return Ok(None) };
         let request = v1::AcknowledgeRequest::decode(&bytes[..]);
         Ok(Some(Request::Acknowledge(request.map_err(|_| damaged(&acknowledge))?)))
     }
@@ -630,7 +630,7 @@ impl Outbox {
         }
         let path = self.message(id).join(name);
         // What came first stays: it is the evidence on which states rest.
-        if path.exists() { Ok(()) } else { Ok(place::replace(&path, bytes)?) }
+        if path.exists() { Ok(()) } else { Ok(files::replace(&path, bytes)?) }
     }
 
     fn message(&self, id: MessageId) -> PathBuf {
@@ -644,7 +644,7 @@ fn file_of(seat: &SeatId) -> String {
 }
 
 fn seats(dir: &Path) -> Result<Vec<SeatId>, OutboxError> {
-    let names = place::names(dir)?;
+    let names = files::names(dir)?;
     Ok(names.iter().filter_map(|name| name.replace('.', "/").parse().ok()).collect())
 }
 

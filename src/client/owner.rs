@@ -13,8 +13,8 @@ use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
 use crate::signed::proto::Use;
 
 use super::armour::InvalidArmour;
+use super::files::FileError;
 use super::format::WrongFormat;
-use super::place::FileError;
 use super::token::{InvalidPointer, TokenError};
 
 /// Whose private keys they are.

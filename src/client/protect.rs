@@ -12,11 +12,11 @@ use crate::crypto::passphrase::Closed;
 use crate::crypto::sign::SigningKey;
 
 use super::armour;
+use super::files;
 use super::format;
 use super::key_file::{CLOSED, KeyFile, PKCS8, PUBLIC, pointer_beside, read_pointer};
 use super::keys::{Keys, create_signing};
 use super::owner::{KeyError, Owner};
-use super::place;
 use super::token::{ID_BYTES, Pointer, Token};
 
 pub use super::key_file::Kept;
@@ -50,7 +50,7 @@ impl Keys {
     pub fn protect(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
         let (path, key) = self.of_a_person(owner, ambient)?;
         let text = self.close(owner, &path, &key, ambient)?;
-        Ok(place::replace(&path, text.as_bytes())?)
+        Ok(files::replace(&path, text.as_bytes())?)
     }
 
     /// A key behind a passphrase that is chosen now, as it stands in its file.
@@ -79,7 +79,7 @@ impl Keys {
     /// A seat's; in a token; not opened. Then nothing is changed.
     pub fn unprotect(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
         let (path, key) = self.of_a_person(owner, ambient)?;
-        Ok(place::replace(&path, armour::encode(PKCS8, key.pkcs8()).as_bytes())?)
+        Ok(files::replace(&path, armour::encode(PKCS8, key.pkcs8()).as_bytes())?)
     }
 
     /// Takes it into a token. The same again goes on where the power went.
@@ -108,7 +108,7 @@ impl Keys {
         if !begun {
             write_pointer(&pointer, &made)?;
         }
-        Ok(place::remove(&path)?)
+        Ok(files::remove(&path)?)
     }
 
     /// Makes the keys of a person, the one that signs in a token. What he connects with is a file.
@@ -153,7 +153,7 @@ impl Keys {
 fn write_pointer(path: &Path, pointer: &Pointer) -> Result<(), KeyError> {
     let text = pointer.write();
     let text = text.map_err(|why| KeyError::NotPointer { path: path.to_owned(), why })?;
-    Ok(place::create_private(path, text.as_bytes())?)
+    Ok(files::create_private(path, text.as_bytes())?)
 }
 
 /// What tools that list a token show.
@@ -347,7 +347,7 @@ mod tests {
         let closed = desk.text();
         let closed = closed.split_at(closed.find(PUBLIC_BEGINS).unwrap()).0;
         let write =
-            |public: &str| place::replace(&desk.path(), format!("{closed}{public}").as_bytes());
+            |public: &str| files::replace(&desk.path(), format!("{closed}{public}").as_bytes());
         write(&armour::encode(PUBLIC, other.public().spki())).unwrap();
         desk.person.will_say(&[WORDS]);
         let refused = desk.program().signer(&alice(), &ambient()).unwrap_err();
@@ -370,7 +370,7 @@ mod tests {
     fn of_two_of_one_key_neither_is_used_and_both_are_named() {
         let desk = Desk::new();
         let pointer = pointer_beside(&desk.path());
-        place::create_private(&pointer, b"whatever").unwrap();
+        files::create_private(&pointer, b"whatever").unwrap();
         let keys = desk.program();
         let refused = keys.signer(&alice(), &ambient()).unwrap_err().to_string();
         for part in ["sign.pem", "sign.token", "neither is used"] {
@@ -398,7 +398,7 @@ mod tests {
             let desk = Desk::new();
             let before = desk.text();
             desk.person.will_say(&[WORDS, WORDS]);
-            let done = place::faults::after(some, || desk.program().protect(&alice(), &ambient()));
+            let done = files::faults::after(some, || desk.program().protect(&alice(), &ambient()));
             desk.person.asked();
             let old = desk.text() == before;
             desk.person.will_say(if old { &[] } else { &[WORDS] });

@@ -29,13 +29,13 @@ use crate::tls::Identity;
 use crate::wire::v1;
 
 use super::armour;
+use super::files::{self, FileError, Lock, MOMENTS};
 use super::format;
 use super::key_file::{KeyFile, PKCS8, pointer_beside};
 use super::keys::{
     KeyError, Keys, NEXT, Owner, RETIRED, SEAL, SIGN, TLS, create_opening, create_signing,
     if_there, is_retired, load_opening, load_signing, names_in, prove,
 };
-use super::place::{self, FileError, Lock, MOMENTS};
 
 /// How the key of a keeper that is to follow is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Keys {
             }
         }
         self.try_out(seat, &made, ambient)?;
-        Ok(place::move_to(&made, &next)?)
+        Ok(files::move_to(&made, &next)?)
     }
 
     /// The new keys of a seat that wait for the directory, with the proofs that it has them.
@@ -184,10 +184,10 @@ impl Keys {
                 match purpose {
                     Purpose::SeatSeal => self.retire(seat)?,
                     // Of another key: one that is missing is made.
-                    Purpose::SeatTls => place::remove(&to.with_extension("crt"))?,
+                    Purpose::SeatTls => files::remove(&to.with_extension("crt"))?,
                     _ => {}
                 }
-                place::move_to(&from, &to)?;
+                files::move_to(&from, &to)?;
                 promoted.push(purpose);
             }
         }
@@ -230,7 +230,7 @@ impl Keys {
             }
             Some(KeyFile::Open(_)) | None => armour::encode(PKCS8, key.pkcs8()),
         };
-        place::create_private(&path, text.as_bytes())?;
+        files::create_private(&path, text.as_bytes())?;
         let keys = v1::PublicKeys { holder: owner.holder(), sign, ..Default::default() };
         Ok(armour::write(armour::Kind::Keeper, &keys))
     }
@@ -251,8 +251,8 @@ impl Keys {
         if listed {
             let own = self.contact_folder(contact).join("keeper.pem");
             // First: of two of one key neither is used.
-            place::remove(&pointer_beside(&own))?;
-            place::move_to(&next, &own)?;
+            files::remove(&pointer_beside(&own))?;
+            files::move_to(&next, &own)?;
         }
         Ok(listed)
     }
@@ -265,7 +265,7 @@ impl Keys {
         let (owner, _lock) = (Owner::Seat(seat.clone()), self.lock(seat)?);
         for path in self.retired_files(&owner)? {
             if keys.contains(&load_opening(&owner, &path)?.public().id()) {
-                place::remove(&path)?;
+                files::remove(&path)?;
             }
         }
         Ok(())
@@ -301,7 +301,7 @@ impl Keys {
     }
 
     fn lock(&self, seat: &SeatId) -> Result<Lock, FileError> {
-        place::lock(&self.seat_folder(seat).join("lock"), MOMENTS)
+        files::lock(&self.seat_folder(seat).join("lock"), MOMENTS)
     }
 
     fn next_folder(&self, seat: &SeatId) -> PathBuf {
@@ -323,7 +323,7 @@ impl Keys {
             return Ok(());
         };
         let id: String = hex::encode(old.public().id().as_bytes()).chars().take(16).collect();
-        Ok(place::move_to(&path, &path.with_file_name(format!("{RETIRED}{id}.key")))?)
+        Ok(files::move_to(&path, &path.with_file_name(format!("{RETIRED}{id}.key")))?)
     }
 
     /// Whether the directory has ever listed the key of this file, as this seat's.
@@ -407,7 +407,7 @@ fn name_of(purpose: Purpose) -> &'static str {
 /// Removes a folder of which nothing is needed, if it is there.
 fn clear(folder: &Path) -> Result<(), KeyError> {
     for name in names_in(folder)? {
-        place::remove(&folder.join(name))?;
+        files::remove(&folder.join(name))?;
     }
     // Where it stays, it is empty.
     let _ = std::fs::remove_dir(folder);
@@ -428,8 +428,8 @@ mod tests {
     use super::*;
     use crate::client::armour::Kind;
     use crate::client::draft::Composer;
+    use crate::client::files::faults;
     use crate::client::keys::{Held, read_public};
-    use crate::client::place::faults;
     use crate::client::testlog::{KEEPER, TestLog, ambient, record, roster};
     use crate::client::unlock::{Asks, NotAsked, Unlock};
     use crate::crypto::cert::PeerCertificate;

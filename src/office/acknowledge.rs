@@ -136,7 +136,7 @@ impl Mail {
     }
 
     fn sealed(&self, number: u64, says: &Says) -> Result<MessageId, ClientError> {
-        let (boxes, words) = ((&self.inbox, &self.outbox), (says.words(), says.level));
+        let (boxes, words) = (self.boxes(), (says.words(), says.level));
         let made: Result<MessageId, SealError> =
             self.at_desk(|desk| collect::acknowledge(desk, boxes, number, words))?;
         made.map_err(|error| {

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::client::files::{self, FileError};
 use crate::client::message::text::visible;
-use crate::client::place::{self, FileError};
 use crate::signed::proto;
 
 use super::message::Shown;
@@ -31,7 +31,7 @@ impl Shown {
 }
 
 fn save_all(folder: &Path, attachments: &[proto::Attachment]) -> Result<Vec<PathBuf>, NotSaved> {
-    place::private_folder(folder).map_err(NotSaved::File)?;
+    files::private_folder(folder).map_err(NotSaved::File)?;
     attachments.iter().map(|attachment| save_one(folder, attachment)).collect()
 }
 
@@ -39,7 +39,7 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, No
     let name = safe_name(&attachment.name);
     for copy in 0..COPIES {
         let path = folder.join(numbered(&name, copy));
-        match place::create_private(&path, &attachment.bytes) {
+        match files::create_private(&path, &attachment.bytes) {
             Ok(()) => return Ok(path),
             Err(why) if why.is_present() => {}
             Err(why) => return Err(NotSaved::File(why)),

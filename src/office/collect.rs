@@ -785,7 +785,7 @@ fn compared(
     (id, sent): (MessageId, &VerifiedHeader),
     (seen, opened): (&Place, &Opened),
 ) -> Result<Option<Comparison>, TakeError> {
-    let told = told(desk, outbox, (id, sent))?;
+    let told = told(desk, outbox, id, sent)?;
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
@@ -837,11 +837,12 @@ pub fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgem
 pub fn take_accepted(
     desk: &Desk<'_>,
     outbox: &Outbox,
-    (id, bytes): (MessageId, &Bytes),
+    id: MessageId,
+    bytes: &Bytes,
 ) -> Result<receipt::VerifiedAccepted, TakeError> {
     let sent = sent_header(desk, outbox, id)?;
     let accepted = verify_accepted(desk, &sent, bytes)?;
-    match told(desk, outbox, (id, &sent))? {
+    match told(desk, outbox, id, &sent)? {
         None => outbox.accepted(id, accepted.envelope().bytes())?,
         Some(mut told) => match told.add(accepted.clone()) {
             Ok(false) => {}
@@ -865,7 +866,8 @@ pub fn take_accepted(
 pub fn told(
     desk: &Desk<'_>,
     outbox: &Outbox,
-    (id, sent): (MessageId, &VerifiedHeader),
+    id: MessageId,
+    sent: &VerifiedHeader,
 ) -> Result<Option<Told>, TakeError> {
     let mut told: Option<Told> = None;
     for bytes in outbox.accepted_receipts(id)? {
@@ -902,10 +904,11 @@ pub fn contradictions(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<Contradict
 pub fn take_status(
     desk: &Desk<'_>,
     outbox: &Outbox,
-    (id, status): (MessageId, &v1::GetStatusResponse),
+    id: MessageId,
+    status: &v1::GetStatusResponse,
 ) -> Result<Vec<ReceiptError>, TakeError> {
     let mut refused = Vec::new();
-    match take_accepted(desk, outbox, (id, &status.accepted)) {
+    match take_accepted(desk, outbox, id, &status.accepted) {
         Ok(_) => {}
         Err(TakeError::Receipt(why)) => refused.push(why),
         Err(why) => return Err(why),

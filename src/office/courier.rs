@@ -142,8 +142,8 @@ impl Courier {
         };
         let mut synced = false;
         loop {
-            let taken = (id, &accepted);
-            let taken = self.at_desk(|desk| collect::take_accepted(desk, &self.outbox, taken))?;
+            let take = |desk: &Desk<'_>| collect::take_accepted(desk, &self.outbox, id, &accepted);
+            let taken = self.at_desk(take)?;
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
                 Err(error) if error.reason == Here::SyncFirst && !synced => {

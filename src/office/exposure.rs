@@ -11,11 +11,11 @@ use std::path::PathBuf;
 
 use crate::client::charters::logged;
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::files;
 use crate::client::mend::Mend;
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::outbox::Request;
-use crate::client::place;
 use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Reason};
 use crate::client::replica::Replica;
@@ -359,7 +359,7 @@ impl Telling {
         note: PathBuf,
     ) -> Result<Self, ClientError> {
         let Newest { message, count } = newest;
-        let id = place::content(&note)?.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+        let id = files::content(&note)?.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
         let about = message.clone();
         let mut telling = Self { to, about, count, id, state: State::Open, note };
         telling.look(mail)?;
@@ -401,7 +401,7 @@ impl Telling {
             };
             compose(directory, outside, &inside, desk.sign, desk.ambient)
         })??;
-        place::replace(&self.note, id.to_string().as_bytes())?;
+        files::replace(&self.note, id.to_string().as_bytes())?;
         let request = Request::submit(sealed.envelope);
         mail.outbox.put((id, sealed.header_digest), &request)?;
         (self.id, self.state) = (Some(id), State::Waits);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::client::armour;
 use crate::client::error::{ClientError, Family, Side};
-use crate::client::place::{self, FileError};
+use crate::client::files::{self, FileError};
 use crate::client::reason::Here;
 
 pub use crate::client::armour::Kind;
@@ -28,7 +28,7 @@ pub fn kind(text: &str) -> Option<Kind> {
 /// # Errors
 /// It cannot be read, is too large, or no text.
 pub fn read_text(path: &Path) -> Result<String, ClientError> {
-    let bytes = place::read(path, TEXT_BYTES).map_err(cannot_use)?;
+    let bytes = files::read(path, TEXT_BYTES).map_err(cannot_use)?;
     String::from_utf8(bytes).map_err(|_| unusable(path, &"it is no text (UTF-8)"))
 }
 
@@ -37,7 +37,7 @@ pub fn read_text(path: &Path) -> Result<String, ClientError> {
 /// # Errors
 /// It cannot be read, or is too large.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ClientError> {
-    place::read(path, limit).map_err(cannot_use)
+    files::read(path, limit).map_err(cannot_use)
 }
 
 /// Reads a file if it fits into what is left of some bytes, which then are fewer.
@@ -45,7 +45,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ClientError> {
 /// # Errors
 /// It cannot be read; `None` if it does not fit.
 pub fn read_into(path: &Path, left: &mut u64) -> Result<Option<Bytes>, ClientError> {
-    match place::read(path, *left) {
+    match files::read(path, *left) {
         Ok(bytes) => {
             *left -= bytes.len() as u64;
             Ok(Some(bytes.into()))
@@ -60,7 +60,7 @@ pub fn read_into(path: &Path, left: &mut u64) -> Result<Option<Bytes>, ClientErr
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<(), ClientError> {
-    place::write_out(path, text.as_bytes()).map_err(cannot_use)
+    files::write_out(path, text.as_bytes()).map_err(cannot_use)
 }
 
 /// Makes a folder that only its user can enter, if it is not there.
@@ -68,7 +68,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), ClientError> {
 /// # Errors
 /// It cannot be made.
 pub fn private_folder(path: &Path) -> Result<(), ClientError> {
-    place::private_folder(path).map_err(cannot_use)
+    files::private_folder(path).map_err(cannot_use)
 }
 
 /// A file that was named cannot be read or written.

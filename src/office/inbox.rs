@@ -13,9 +13,9 @@ use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::files::{self, FileError, Lock};
 use crate::client::message::open::{NotOpened, Received};
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
-use crate::client::place::{self, FileError, Lock};
 use crate::client::reason::Rule;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
@@ -184,7 +184,7 @@ impl Inbox {
     /// # Errors
     /// Another process does, or the disk.
     pub fn lock(&self) -> Result<Lock, InboxError> {
-        match place::lock(&self.dir.join(LOCK), Duration::ZERO) {
+        match files::lock(&self.dir.join(LOCK), Duration::ZERO) {
             Ok(lock) => self.clear_beyond().map(|()| lock),
             Err(FileError::Held { .. }) => Err(InboxError::Busy),
             Err(error) => Err(error.into()),
@@ -201,8 +201,8 @@ impl Inbox {
             (GONE, |name, last| Batch::of(GONE, name).is_some_and(|batch| batch.last > last)),
         ] {
             let folder = self.dir.join(folder);
-            for name in place::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
-                place::remove(&folder.join(name))?;
+            for name in files::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
+                files::remove(&folder.join(name))?;
             }
         }
         Ok(())
@@ -214,7 +214,7 @@ impl Inbox {
     /// A damaged file, or the disk.
     pub fn cursor(&self) -> Result<Mailbox, InboxError> {
         let path = self.dir.join(CURSOR);
-        let Some(bytes) = place::content(&path)? else {
+        let Some(bytes) = files::content(&path)? else {
             return Ok(Mailbox::empty(self.genesis, &self.contact));
         };
         let place = proto::Place::decode(&bytes[..]).ok();
@@ -246,7 +246,7 @@ impl Inbox {
     /// The epochs that began here after an earlier one, each with the items before it.
     fn epochs(&self) -> Result<Vec<(u64, u64)>, InboxError> {
         let path = self.dir.join(EPOCHS);
-        let Some(bytes) = place::content(&path)? else { return Ok(Vec::new()) };
+        let Some(bytes) = files::content(&path)? else { return Ok(Vec::new()) };
         let read = |line: &str| {
             let (epoch, base) = line.split_once(' ')?;
             Some((epoch.parse().ok()?, base.parse().ok()?))
@@ -271,7 +271,7 @@ impl Inbox {
         epochs.push((epoch, base));
         let lines: String =
             epochs.iter().map(|(epoch, base)| format!("{epoch} {base}\n")).collect();
-        Ok(place::replace(&self.dir.join(EPOCHS), lines.as_bytes())?)
+        Ok(files::replace(&self.dir.join(EPOCHS), lines.as_bytes())?)
     }
 
     /// The number of an item at the relay; nothing, if it came in an earlier epoch.
@@ -355,7 +355,7 @@ impl Inbox {
 
     fn write_copies(&self, what: Spoilt, (number, copies): (u64, u64)) -> Result<(), InboxError> {
         let path = self.dir.join(what.folder()).join(file_of(number));
-        Ok(place::replace(&path, copies.to_string().as_bytes())?)
+        Ok(files::replace(&path, copies.to_string().as_bytes())?)
     }
 
     /// The numbers of items that came spoilt and are not dealt with, in order.
@@ -363,11 +363,11 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn asked_again(&self) -> Result<Vec<u64>, InboxError> {
-        let mut spoilt = place::names(&self.dir.join(SPOILT))?;
-        spoilt.extend(place::names(&self.dir.join(UNSIGNED))?);
+        let mut spoilt = files::names(&self.dir.join(SPOILT))?;
+        spoilt.extend(files::names(&self.dir.join(UNSIGNED))?);
         spoilt.sort();
         spoilt.dedup();
-        let done = place::names(&self.dir.join(DONE))?;
+        let done = files::names(&self.dir.join(DONE))?;
         let open = spoilt.iter().filter(|name| done.binary_search(name).is_err());
         Ok(open.filter_map(|name| name.parse().ok()).collect())
     }
@@ -440,7 +440,7 @@ impl Inbox {
         let epoch = self.knows_epoch()?.then_some(own.epoch);
         let mailbox = receipt::begin(&own, epoch, beginning).or_else(|why| {
             let name = format!("beginning-{}", beginning.number);
-            place::replace(&self.dir.join(DISPUTED).join(name), &beginning.encode_to_vec())?;
+            files::replace(&self.dir.join(DISPUTED).join(name), &beginning.encode_to_vec())?;
             Err(InboxError::Chain(why))
         })?;
         if own.epoch != mailbox.epoch {
@@ -448,7 +448,7 @@ impl Inbox {
         }
         let last = self.place_here((self.base()?, mailbox)).mailbox.count;
         let forgotten = Batch { folder: GONE, first: before + 1, last };
-        place::replace(&self.path_of_batch(forgotten), b"")?;
+        files::replace(&self.path_of_batch(forgotten), b"")?;
         self.write_cursor(mailbox)
     }
 
@@ -508,7 +508,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn told_gone(&self, last: u64) -> Result<(), InboxError> {
-        Ok(place::replace(&self.dir.join(TOLD), last.to_string().as_bytes())?)
+        Ok(files::replace(&self.dir.join(TOLD), last.to_string().as_bytes())?)
     }
 
     /// Keeps what came together; of headers in a row the disk is asked once, and of what is gone.
@@ -551,7 +551,7 @@ impl Inbox {
         }
         if mailbox.count > before {
             let batch = Batch { folder, first: base + before + 1, last: base + mailbox.count };
-            place::replace(&self.path_of_batch(batch), &bytes)?;
+            files::replace(&self.path_of_batch(batch), &bytes)?;
             self.write_cursor(mailbox)?;
         }
         fault
@@ -599,7 +599,7 @@ impl Inbox {
 
     fn kept_whole(&self, number: u64) -> Result<Option<Kept>, InboxError> {
         let path = self.path_of(number);
-        let Some(bytes) = place::content(&path)? else { return Ok(None) };
+        let Some(bytes) = files::content(&path)? else { return Ok(None) };
         let mut bytes = Bytes::from(bytes);
         let kept = read_record(&mut bytes).filter(|_| bytes.is_empty());
         kept.map(Some).ok_or_else(|| damaged(&path))
@@ -607,7 +607,7 @@ impl Inbox {
 
     /// An item that is here with all that it has, of a message no more than its header.
     fn start_of(&self, number: u64) -> Result<Option<Kept>, InboxError> {
-        match place::read_ends(&self.path_of(number), START, 8)? {
+        match files::read_ends(&self.path_of(number), START, 8)? {
             Some((start, end)) => match read_start(start.into(), &end) {
                 Some(kept) => Ok(Some(kept)),
                 None => self.kept_whole(number),
@@ -652,7 +652,7 @@ impl Inbox {
     fn batches(&self) -> Result<Vec<Batch>, InboxError> {
         let (last, mut batches) = (self.last()?, Vec::new());
         for folder in [ALONE, GONE] {
-            let names = place::names(&self.dir.join(folder))?;
+            let names = files::names(&self.dir.join(folder))?;
             batches.extend(names.iter().filter_map(|name| Batch::of(folder, name)));
         }
         // Beyond the cursor as in `whole`.
@@ -667,7 +667,7 @@ impl Inbox {
 
     fn read_batch(&self, batch: Batch) -> Result<Vec<Kept>, InboxError> {
         let path = self.path_of_batch(batch);
-        let mut bytes = Bytes::from(place::content(&path)?.unwrap_or_default());
+        let mut bytes = Bytes::from(files::content(&path)?.unwrap_or_default());
         let mut all = Vec::new();
         while !bytes.is_empty() {
             all.push(read_record(&mut bytes).ok_or_else(|| damaged(&path))?);
@@ -691,10 +691,10 @@ impl Inbox {
             own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
-            Ok(()) => Ok(place::replace(&self.dir.join(HEAD), head.envelope().bytes())?),
+            Ok(()) => Ok(files::replace(&self.dir.join(HEAD), head.envelope().bytes())?),
             Err(why) => {
                 let name = format!("head-{}", head.envelope().digest());
-                place::replace(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
+                files::replace(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
                 Err(why.into())
             }
         }
@@ -711,7 +711,7 @@ impl Inbox {
     }
 
     fn head_bytes(&self) -> Result<Option<Bytes>, InboxError> {
-        Ok(place::content(&self.dir.join(HEAD))?.map(Bytes::from))
+        Ok(files::content(&self.dir.join(HEAD))?.map(Bytes::from))
     }
 
     /// The size of the view of the newest head of this epoch.
@@ -738,8 +738,8 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
-        let done = place::names(&self.dir.join(DONE))?;
-        let later = place::names(&self.dir.join(LATER))?;
+        let done = files::names(&self.dir.join(DONE))?;
+        let later = files::names(&self.dir.join(LATER))?;
         let mut numbers = self.whole()?;
         numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
         let mut pending = Vec::new();
@@ -758,7 +758,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn said_later(&self, number: u64) -> Result<(), InboxError> {
-        Ok(place::replace(&self.dir.join(LATER).join(file_of(number)), b"")?)
+        Ok(files::replace(&self.dir.join(LATER).join(file_of(number)), b"")?)
     }
 
     /// The entries of kinds that this version does not know, with their kinds, in order.
@@ -766,7 +766,7 @@ impl Inbox {
     /// # Errors
     /// A damaged file, or the disk.
     pub fn later(&self) -> Result<Vec<(u64, LaterKind)>, InboxError> {
-        let names = place::names(&self.dir.join(LATER))?;
+        let names = files::names(&self.dir.join(LATER))?;
         let mut found = Vec::new();
         for number in names.iter().filter_map(|name| name.parse().ok()) {
             if let EntryKind::Later(kind) = self.item(number)?.kind {
@@ -812,12 +812,12 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn dealt_with(&self) -> Result<Vec<u64>, InboxError> {
-        let names = place::names(&self.dir.join(DONE))?;
+        let names = files::names(&self.dir.join(DONE))?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     fn whole(&self) -> Result<Vec<u64>, InboxError> {
-        let names = place::names(&self.dir.join(ITEMS))?;
+        let names = files::names(&self.dir.join(ITEMS))?;
         let last = self.last()?;
         let numbers = names.iter().filter_map(|name| name.parse().ok());
         // An item beyond the cursor was being written when the power went; it comes again.
@@ -829,7 +829,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn done(&self, number: u64, how: &How) -> Result<(), InboxError> {
-        Ok(place::replace(&self.dir.join(DONE).join(file_of(number)), how.code().as_bytes())?)
+        Ok(files::replace(&self.dir.join(DONE).join(file_of(number)), how.code().as_bytes())?)
     }
 
     /// How an item was dealt with.
@@ -837,7 +837,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn how(&self, number: u64) -> Result<Option<How>, InboxError> {
-        let bytes = place::content(&self.dir.join(DONE).join(file_of(number)))?;
+        let bytes = files::content(&self.dir.join(DONE).join(file_of(number)))?;
         Ok(bytes.map(|bytes| How::read(&String::from_utf8_lossy(&bytes))))
     }
 
@@ -853,7 +853,7 @@ impl Inbox {
         }
         let mut bytes = [&made.id.as_bytes()[..], made.header_digest.as_bytes()].concat();
         bytes.extend(made.envelope.encode_to_vec());
-        Ok(place::replace(&path, &bytes)?)
+        Ok(files::replace(&path, &bytes)?)
     }
 
     /// The delivered receipt that was made for a message.
@@ -862,7 +862,7 @@ impl Inbox {
     /// A damaged file, or the disk.
     pub fn receipt(&self, header: Digest) -> Result<Option<Made>, InboxError> {
         let path = self.dir.join(RECEIPTS).join(header.to_string());
-        let Some(bytes) = place::content(&path)? else { return Ok(None) };
+        let Some(bytes) = files::content(&path)? else { return Ok(None) };
         let read = || {
             let (id, rest) = bytes.split_at_checked(16)?;
             let (digest, envelope) = rest.split_at_checked(32)?;
@@ -890,7 +890,7 @@ impl Inbox {
             let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else { continue };
             bytes.extend(record(&place, &kept.item, kept.floor));
             if batch.last == number {
-                place::replace(&self.path_of_batch(*batch), &bytes)?;
+                files::replace(&self.path_of_batch(*batch), &bytes)?;
                 bytes.clear();
             }
         }
@@ -900,12 +900,12 @@ impl Inbox {
 
     fn write(&self, place: &Place, item: &v1::Item, floor: u64) -> Result<(), InboxError> {
         let path = self.path_of(place.mailbox.count);
-        Ok(place::replace(&path, &record(place, item, floor))?)
+        Ok(files::replace(&path, &record(place, item, floor))?)
     }
 
     fn write_cursor(&self, mailbox: Mailbox) -> Result<(), InboxError> {
         let place = Place { contact: self.contact.clone(), mailbox };
-        Ok(place::replace(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
+        Ok(files::replace(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
     }
 
     fn path_of(&self, number: u64) -> PathBuf {
@@ -952,7 +952,7 @@ impl<'a> Headers<'a> {
         let path = self.inbox.path_of_batch(batch);
         let bytes = match self.last.take() {
             Some((last, bytes)) if last == batch => bytes,
-            _ => place::content(&path)?.unwrap_or_default().into(),
+            _ => files::content(&path)?.unwrap_or_default().into(),
         };
         let (_, bytes) = self.last.insert((batch, bytes));
         match find_record(bytes.clone(), number) {
@@ -1067,7 +1067,7 @@ fn find_record(mut bytes: Bytes, number: u64) -> Option<Kept> {
 }
 
 fn number_in(path: &Path) -> Result<Option<u64>, InboxError> {
-    let Some(bytes) = place::content(path)? else { return Ok(None) };
+    let Some(bytes) = files::content(path)? else { return Ok(None) };
     let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
     number.map(Some).ok_or_else(|| damaged(path))
 }

@@ -20,8 +20,8 @@ use bytes::Bytes;
 use crc32fast::hash as crc32;
 use prost::Message as _;
 
+use crate::client::files::{self, FileError};
 use crate::client::format::INDEX as FORM;
-use crate::client::place::{self, FileError};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
 use crate::domain::state::EntryKind;
@@ -177,7 +177,7 @@ impl Index {
     /// The inbox.
     pub fn open(folder: &Path, inbox: &Inbox) -> Result<Self, InboxError> {
         let path = folder.join(INDEX);
-        let stored = place::read_if_there(&path, MAX_BYTES).ok().flatten();
+        let stored = files::read_if_there(&path, MAX_BYTES).ok().flatten();
         let rows = stored.and_then(|bytes| decode(&bytes)).unwrap_or_default();
         let mut index = Self { path, rows, changed: false };
         if !index.fits(inbox)? {
@@ -223,7 +223,7 @@ impl Index {
     pub fn keep(&mut self) -> Result<(), FileError> {
         if self.changed {
             let stored = Stored { rows: self.rows.clone() }.encode_to_vec();
-            place::put(&self.path, &[FORM, &crc32(&stored).to_be_bytes(), &stored].concat())?;
+            files::put(&self.path, &[FORM, &crc32(&stored).to_be_bytes(), &stored].concat())?;
             self.changed = false;
         }
         Ok(())

@@ -13,7 +13,6 @@ use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
 use crate::client::mend::Mend;
-use crate::client::place;
 use crate::client::reach::session::Answer;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -407,7 +406,7 @@ impl Joining<'_> {
             return Ok(First::Lacking { text, found, needed, of });
         }
         let kept = office.kept_join(name, &contact);
-        place::replace(&kept, bundle.write().as_bytes())?;
+        crate::client::files::replace(&kept, bundle.write().as_bytes())?;
         Ok(First::Whole(Joined { bundle, kept }))
     }
 }

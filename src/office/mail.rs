@@ -15,13 +15,13 @@ use tokio_stream::StreamExt as _;
 
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::fate::Fate;
+use crate::client::files;
 use crate::client::keys::Owner;
 use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{self, ChainError, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
-use crate::client::place;
 use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -973,7 +973,7 @@ impl Mail {
     /// # Errors
     /// Files.
     pub fn mark_read(&self, number: u64) -> Result<(), ClientError> {
-        Ok(place::replace(&self.read_path(number), b"")?)
+        Ok(files::replace(&self.read_path(number), b"")?)
     }
 
     /// Notes that people heard what is gone: they hear it once.
@@ -1033,7 +1033,7 @@ impl Mail {
 /// Where the mailbox of a seat stands.
 fn folder(office: &Office, seat: &SeatId) -> Result<PathBuf, ClientError> {
     let mut folder = office.home.folder(&office.name()?).join("mail");
-    folder.extend(seat.as_str().split('/').map(place::file_name));
+    folder.extend(seat.as_str().split('/').map(files::file_name));
     Ok(folder)
 }
 

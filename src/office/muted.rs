@@ -14,8 +14,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::client::files::{self, FileError};
 use crate::client::format::MUTED as FORM;
-use crate::client::place::{self, FileError};
 use crate::domain::ids::{ContactId, InvalidId, MemberId};
 use crate::domain::relay::addressing::Addressing;
 use crate::signed::proto::Urgency;
@@ -81,7 +81,7 @@ impl Muted {
     /// It cannot be read.
     pub fn open(folder: &Path) -> Result<Self, MutedError> {
         let nobody = Self::nobody(folder);
-        let Some(bytes) = place::read_if_there(&nobody.path, MUTED_BYTES)? else {
+        let Some(bytes) = files::read_if_there(&nobody.path, MUTED_BYTES)? else {
             return Ok(nobody);
         };
         let form = || MutedError::Form(nobody.path.clone());
@@ -108,7 +108,7 @@ impl Muted {
             who.remove(&sender)
         };
         let lines: String = who.iter().map(|sender| format!("{sender}\n")).collect();
-        place::replace(&self.path, format!("{FORM}{lines}").as_bytes())?;
+        files::replace(&self.path, format!("{FORM}{lines}").as_bytes())?;
         self.who = who;
         Ok(())
     }

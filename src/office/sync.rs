@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::client::error::ClientError;
-use crate::client::place;
+use crate::client::files;
 use crate::client::reach::session::{Progress, Session, Synced};
 use crate::client::reason::Rule;
 use crate::client::replica::{Frozen, Replica};
@@ -37,7 +37,7 @@ impl Office {
             Err(error) if error.reason == Rule::NotPermitted => {
                 if let Ok(seat) = self.seat() {
                     // Where it cannot be kept, the copy says what it knows.
-                    let _ = place::replace(&self.refusal()?, seat.as_str().as_bytes());
+                    let _ = files::replace(&self.refusal()?, seat.as_str().as_bytes());
                 }
                 Err(self.explained(replica, error))
             }

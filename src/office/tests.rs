@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 
+use crate::client::files::{FileError, faults};
 use crate::client::message::compose::{ComposeError, Outside, Sealed};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{self, NotOpened, Reader, RootAt};
@@ -16,7 +17,6 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
-use crate::client::place::{FileError, faults};
 use crate::client::testlog;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -158,8 +158,8 @@ impl Machine {
                     net.acknowledge(&self.seat.contact(), &request).unwrap()
                 }
             };
-            let taken = (id, &accepted);
-            self.at_desk(net, |desk| collect::take_accepted(desk, &self.outbox, taken)).unwrap();
+            let take = |desk: &Desk<'_>| collect::take_accepted(desk, &self.outbox, id, &accepted);
+            self.at_desk(net, take).unwrap();
         }
     }
 
@@ -241,7 +241,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     paris.hand_in(&mut net);
     let status = net.status(id, &contact("at/cert-at"));
     let refused =
-        at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status))).unwrap();
+        at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, id, &status)).unwrap();
     assert_eq!(refused, []);
     assert_eq!(at.stage(id), Stage::Acknowledged);
     let taken = at.collect(&net);
@@ -275,7 +275,7 @@ fn what_the_relay_says_of_a_message_is_judged_one_by_one() {
     let head = net.relay_signs(Kind::MailboxHead, Vec::new());
     status.acknowledgements = vec![head.clone(), good, status.accepted.clone(), other];
     let take = |status: &v1::GetStatusResponse| {
-        let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, status)));
+        let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, id, status));
         taken.unwrap()
     };
     assert_eq!(take(&status).len(), 2);
@@ -1042,7 +1042,7 @@ fn what_was_sealed_on_an_old_directory_is_sealed_again() {
     assert!(matches!(&opened[1], Inside::Words(_)), "{opened:?}");
     assert_eq!(opened[2], notification(7));
     let status = net.status(id, &contact("at/cert-at"));
-    let refused = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status)));
+    let refused = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, id, &status));
     assert_eq!(refused.unwrap(), []);
     assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR)]);
     // What answers by its nature goes at a level that is there; whom a human addressed stays.
@@ -1235,7 +1235,7 @@ fn what_waits_is_signed_with_the_new_key() {
     }
     paris.hand_in(&mut net);
     let status = net.status(about, &contact("at/cert-at"));
-    let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (about, &status)));
+    let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, about, &status));
     assert_eq!(taken.unwrap(), []);
     assert_eq!(at.outbox.state(about).unwrap().acknowledged, [seat(FR)]);
     let opened = at.collect(&net);
@@ -1951,7 +1951,7 @@ fn later_receipts_of_the_relay_are_kept_in_order() {
         let mut says = says.clone();
         change(&mut says);
         let bytes = net.relay_signs(Kind::Accepted, says.encode_to_vec());
-        at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, (id, &bytes))).map(|_| ())
+        at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, id, &bytes)).map(|_| ())
     };
     let count = || at.outbox.accepted_receipts(id).unwrap().len();
     take(&|_| ()).unwrap();
@@ -1968,7 +1968,7 @@ fn later_receipts_of_the_relay_are_kept_in_order() {
     let request = at.outbox.request(id).unwrap();
     let header = &request.envelope().unwrap().header;
     let header = envelope::verify_header(&net.directory, header).unwrap();
-    let told = at.at_desk(&net, |desk| collect::told(desk, &at.outbox, (id, &header)));
+    let told = at.at_desk(&net, |desk| collect::told(desk, &at.outbox, id, &header));
     let told = told.unwrap().unwrap();
     assert_eq!(told.began().iter().map(|place| place.mailbox.epoch).collect::<Vec<_>>(), [2]);
 }
@@ -2460,8 +2460,8 @@ fn wherever_sending_ends_what_is_kept_is_whole_and_goes_once() {
         let done = faults::after(some, || {
             at.outbox.put(of, &request)?;
             let accepted = net.submit(request.envelope().unwrap()).unwrap();
-            let taken = (sealed.id, &accepted);
-            at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, taken))
+            let id = sealed.id;
+            at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, id, &accepted))
         });
         // What was not kept is not there; what was handed in was kept before.
         let ids = at.outbox.ids().unwrap();

@@ -4,7 +4,7 @@
 //! is cut off records it again.
 
 use crate::ambient::Ambient;
-use crate::client::place;
+use crate::client::files;
 use crate::moment::exactly;
 use crate::service::Service;
 
@@ -21,15 +21,15 @@ pub(super) fn keep(
     command: &str,
 ) -> Result<(), OperateError> {
     let (path, line) = (home.ceremonies(), format!("{} {command}\n", exactly(ambient.now())));
-    let before = place::content(&path)?.unwrap_or_default();
-    place::replace(&path, &[&before[..], line.as_bytes()].concat())?;
+    let before = files::content(&path)?.unwrap_or_default();
+    files::replace(&path, &[&before[..], line.as_bytes()].concat())?;
     Ok(())
 }
 
 /// Records what was kept.
 pub(super) async fn record(home: &ServiceHome, service: &Service) {
     let path = home.ceremonies();
-    let text = match place::content(&path) {
+    let text = match files::content(&path) {
         Ok(text) => text.unwrap_or_default(),
         Err(why) => return tracing::warn!(%why, "what was done while nobody served has no record"),
     };
@@ -37,7 +37,7 @@ pub(super) async fn record(home: &ServiceHome, service: &Service) {
         service.record("command", line.to_owned()).await;
     }
     service.settle().await;
-    if let Err(why) = place::remove(&path) {
+    if let Err(why) = files::remove(&path) {
         tracing::warn!(%why, "what was done while nobody served is recorded again at the next start");
     }
 }

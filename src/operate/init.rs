@@ -11,7 +11,7 @@ use crate::client::draft::{self, Bundle};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Keys, Owner, Role, prove, read_person};
-use crate::client::{armour, place};
+use crate::client::{armour, files};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::{self, RULES, Statement};
@@ -174,9 +174,9 @@ pub fn prepare(
     };
     let bundle = Bundle::of(vec![draft::founding(&plan.name, charter, ambient.now())]);
     let path = home.path().join(DRAFT);
-    place::replace(&path, bundle.write().as_bytes())?;
+    files::replace(&path, bundle.write().as_bytes())?;
     let text = toml::to_string(&config).map_err(|why| OperateError::Plan(why.to_string()))?;
-    place::replace(&home.config_file(), text.as_bytes())?;
+    files::replace(&home.config_file(), text.as_bytes())?;
     Ok(path)
 }
 
@@ -196,7 +196,7 @@ pub async fn complete(
     if let Some(has_shown) = HasShown::of(home, &config) {
         return Err(OperateError::Founded(has_shown));
     }
-    let text = place::read(charter, armour::FILE_BYTES as u64)?;
+    let text = files::read(charter, armour::FILE_BYTES as u64)?;
     let bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
     let [publication] = bundle.publications() else {
         return Err(OperateError::OtherCharter("expected one statement".to_owned()));
@@ -230,9 +230,9 @@ pub async fn complete(
     }
     let store = store.create(name.as_str(), 1).await?;
     service::found(store.as_ref(), &statement, &own, &settings).await?;
-    place::replace(&home.charter(), &statement)?;
+    files::replace(&home.charter(), &statement)?;
     let (path, invited) = (invitation_file(home), invitation(home)?);
-    place::replace(&path, invited.text.as_bytes())?;
+    files::replace(&path, invited.text.as_bytes())?;
     let (fingerprint, addresses) = (invited.fingerprint, invited.addresses);
     Ok(Founded { fingerprint, invitation: path, addresses })
 }
@@ -253,12 +253,12 @@ pub async fn single(
     let plan =
         Plan { registrars: vec![registrar.1], operators: vec![operator.1], threshold: 1, ..plan };
     let draft = prepare(home, &plan, ambient)?;
-    let text = place::read(&draft, armour::FILE_BYTES as u64)?;
+    let text = files::read(&draft, armour::FILE_BYTES as u64)?;
     let mut bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
     bundle.sign(None, &[&store.signing(&registrar.0, ambient)?], ambient)?;
-    place::replace(&draft, bundle.write().as_bytes())?;
+    files::replace(&draft, bundle.write().as_bytes())?;
     let founded = complete(home, &draft, ambient).await?;
-    let text = place::read(&founded.invitation, armour::FILE_BYTES as u64)?;
+    let text = files::read(&founded.invitation, armour::FILE_BYTES as u64)?;
     let own = Invitation::read(&String::from_utf8_lossy(&text));
     let own = own.map_err(|why| OperateError::Plan(why.to_string()))?;
     // Nobody reads a fingerprint to himself: the registrar has just made it.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::client::address::Address;
 use crate::client::invitation::Invitation;
-use crate::client::{armour, place};
+use crate::client::{armour, files};
 use crate::crypto::hash::Digest;
 use crate::service::{Service, Shown, Unusable};
 use crate::wire::v1;
@@ -40,7 +40,7 @@ pub struct Invited {
 pub fn invitation(home: &ServiceHome) -> Result<Invited, OperateError> {
     let config = home.config()?;
     let addresses = some_addresses(home, &config)?;
-    let charter = place::read_if_there(&home.charter(), armour::FILE_BYTES as u64)?;
+    let charter = files::read_if_there(&home.charter(), armour::FILE_BYTES as u64)?;
     let charter = charter.ok_or_else(|| {
         OperateError::Plan(format!(
             "{} is not there yet: a service writes it when it starts; start it with liaisond \
@@ -113,7 +113,7 @@ pub(super) fn no_address(home: &ServiceHome) -> String {
 pub(super) fn renew_addresses(home: &ServiceHome, config: &Config) -> Result<(), OperateError> {
     let (addresses, admin_addresses) = (addresses(home, config), admin_addresses(home, config));
     let path = invitation_file(home);
-    let Some(text) = place::read_if_there(&path, armour::FILE_BYTES as u64)? else {
+    let Some(text) = files::read_if_there(&path, armour::FILE_BYTES as u64)? else {
         return Ok(());
     };
     let text = String::from_utf8_lossy(&text);
@@ -124,7 +124,7 @@ pub(super) fn renew_addresses(home: &ServiceHome, config: &Config) -> Result<(),
         return Ok(());
     }
     let text = armour::write(armour::Kind::Invitation, &renewed);
-    place::replace(&path, text.as_bytes())?;
+    files::replace(&path, text.as_bytes())?;
     let addresses = renewed.addresses;
     tracing::info!(path = %path.display(), ?addresses, "the invitation has new addresses");
     Ok(())
@@ -139,7 +139,7 @@ pub(super) async fn keep_charter(home: ServiceHome, service: Service) {
             && let Ok(charter) = service.charter().await
         {
             let path = home.charter();
-            let put = move || place::replace(&path, &charter);
+            let put = move || files::replace(&path, &charter);
             match tokio::task::spawn_blocking(put).await {
                 Ok(Ok(())) => kept = newest,
                 Ok(Err(why)) => tracing::warn!(%why, "the charter in force is not kept"),

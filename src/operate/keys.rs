@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::ambient::Ambient;
 use crate::client::address::Address;
-use crate::client::{armour, place};
+use crate::client::{armour, files};
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, Authority, Validity};
 use crate::crypto::sign::{KeyId, SigningKey};
@@ -70,14 +70,14 @@ pub(super) fn make(
     hosts: &[&str],
     ambient: &Ambient,
 ) -> Result<Public, OperateError> {
-    place::private_folder(&home.key(""))?;
+    files::private_folder(&home.key(""))?;
     let ed25519 = || SigningKey::from_seed(&Zeroizing::new(ambient.bytes()));
     let log = keep(&home.key(LOG), ed25519())?;
     let relay = keep(&home.key(RELAY), ed25519())?;
     let key = keep(&home.key(CA), p256(ambient)?)?;
     let ca = new_authority(key, name, hosts, ambient.now().saturating_sub(DAY), ambient)?;
     let text = armour::encode(CERTIFICATE, &ca.certificate);
-    place::replace(&home.key(CA_CERTIFICATE), text.as_bytes())?;
+    files::replace(&home.key(CA_CERTIFICATE), text.as_bytes())?;
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     keep_node(home, &super::node::issue(&ca, name, &hosts, ambient)?)?;
     Ok(Public { log, relay, ca: ca.certificate })
@@ -126,7 +126,7 @@ fn files(home: &ServiceHome, name: &str) -> Result<Vec<PathBuf>, OperateError> {
         let staged = file.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".pem"));
         staged.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    let names = place::names(&home.key(""))?.into_iter().filter(is_of);
+    let names = files::names(&home.key(""))?.into_iter().filter(is_of);
     Ok(names.map(|file| home.key(&file)).collect())
 }
 
@@ -143,9 +143,9 @@ impl Keep for Folder {
 
     fn delete(&self, key: &HeldKey) -> Result<(), String> {
         let path = Path::new(&key.place);
-        let deleted = place::remove(path);
+        let deleted = files::remove(path);
         // Of an authority: the certificate that others take.
-        let deleted = deleted.and_then(|()| place::remove(&path.with_extension("crt")));
+        let deleted = deleted.and_then(|()| files::remove(&path.with_extension("crt")));
         deleted.map_err(|why| why.to_string())
     }
 }
@@ -174,9 +174,9 @@ impl Folder {
         let made = new_authority(p256(ambient)?, &config.name.parse()?, &hosts, began, ambient)?;
         let certificate = Bytes::from(made.certificate.clone());
         let path = self.path(CA, &KeyId::of(&certificate));
-        place::create_private(&path, in_one_file(&made).as_bytes())?;
+        files::create_private(&path, in_one_file(&made).as_bytes())?;
         let beside = armour::encode(CERTIFICATE, &made.certificate);
-        place::replace(&path.with_extension("crt"), beside.as_bytes())?;
+        files::replace(&path.with_extension("crt"), beside.as_bytes())?;
         Ok(HeldKey::authority(certificate, path.display().to_string()))
     }
 
@@ -207,9 +207,9 @@ pub(super) fn node(home: &ServiceHome, ambient: &Ambient) -> Result<Certified, O
 
 /// Puts another in its place.
 pub(super) fn keep_node(home: &ServiceHome, node: &Certified) -> Result<(), OperateError> {
-    place::replace(&home.key(NODE), in_one_file(node).as_bytes())?;
+    files::replace(&home.key(NODE), in_one_file(node).as_bytes())?;
     // It belongs to the key that was there before, and is not looked at any more.
-    Ok(place::remove(&home.key(NODE_CERTIFICATE))?)
+    Ok(files::remove(&home.key(NODE_CERTIFICATE))?)
 }
 
 fn in_one_file(of: &Certified) -> Zeroizing<String> {
@@ -233,7 +233,7 @@ fn certified(path: &Path, beside: &Path, ambient: &Ambient) -> Result<Certified,
     let certificate = match own {
         Some(own) => decoded(path, CERTIFICATE, own)?,
         None => {
-            let bytes = place::read(beside, CERTIFICATE_BYTES);
+            let bytes = files::read(beside, CERTIFICATE_BYTES);
             let bytes = bytes.map_err(|why| missing_or(beside, &why))?;
             decoded(beside, CERTIFICATE, &String::from_utf8_lossy(&bytes))?
         }
@@ -242,7 +242,7 @@ fn certified(path: &Path, beside: &Path, ambient: &Ambient) -> Result<Certified,
 }
 
 fn keep(path: &Path, key: SigningKey) -> Result<SigningKey, OperateError> {
-    place::create_private(path, armour::encode(LABEL, key.pkcs8()).as_bytes())?;
+    files::create_private(path, armour::encode(LABEL, key.pkcs8()).as_bytes())?;
     Ok(key)
 }
 
@@ -251,7 +251,7 @@ fn load(path: &Path, ambient: &Ambient) -> Result<SigningKey, OperateError> {
 }
 
 fn private(path: &Path) -> Result<Zeroizing<String>, OperateError> {
-    let bytes = place::read_private(path).map_err(|why| missing_or(path, &why))?;
+    let bytes = files::read_private(path).map_err(|why| missing_or(path, &why))?;
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -271,7 +271,7 @@ const CERTIFICATE_BYTES: u64 = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::place::faults;
+    use crate::client::files::faults;
     use crate::tls::Identity;
 
     #[test]
@@ -287,9 +287,9 @@ mod tests {
                 let old = node(&home, &ambient).unwrap();
                 if of_before {
                     let key = armour::encode(LABEL, old.key.pkcs8());
-                    place::replace(&home.key(NODE), key.as_bytes()).unwrap();
+                    files::replace(&home.key(NODE), key.as_bytes()).unwrap();
                     let certificate = armour::encode(CERTIFICATE, &old.certificate);
-                    place::replace(&home.key(NODE_CERTIFICATE), certificate.as_bytes()).unwrap();
+                    files::replace(&home.key(NODE_CERTIFICATE), certificate.as_bytes()).unwrap();
                 }
                 let ca = authorities(&home, &ambient).unwrap().pop().unwrap();
                 let new = super::super::node::issue(&ca, &name, &hosts, &ambient).unwrap();
@@ -317,7 +317,7 @@ mod tests {
                 let config = "format = 2\nname = \"un.example\"\nlisten = \"127.0.0.1:7443\"\n\
                               addresses = [\"localhost:7443\"]\nengine = \"redb\"\n\
                               high_water = \"high-water\"\n";
-                place::replace(&home.config_file(), config.as_bytes()).unwrap();
+                files::replace(&home.config_file(), config.as_bytes()).unwrap();
                 let keep = Folder { home: home.clone(), ambient: ambient.clone() };
                 let done = faults::after(some, || keep.make(of));
                 let held = || signing(&home, &ambient).unwrap().count(of);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::place;
+use crate::client::files;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::limits;
@@ -25,7 +25,7 @@ use super::config::ServiceHome;
 /// known.
 pub(super) fn read(home: &ServiceHome, service: &Service) {
     let path = home.known_networks();
-    let text = match place::read_if_there(&path, LINE_BYTES * limits::KNOWN as u64) {
+    let text = match files::read_if_there(&path, LINE_BYTES * limits::KNOWN as u64) {
         Ok(text) => text.unwrap_or_default(),
         Err(why) => return tracing::warn!(%why, "whence members came is not known"),
     };
@@ -73,7 +73,7 @@ pub(super) fn write(home: &ServiceHome, door: &Door) {
         let key = hex::encode(key.as_bytes());
         writeln!(text, "{whence} {came} {key}").expect("a string takes all");
     }
-    if let Err(why) = place::put(&home.known_networks(), text.as_bytes()) {
+    if let Err(why) = files::put(&home.known_networks(), text.as_bytes()) {
         tracing::warn!(%why, "whence members came is not kept");
     }
 }

@@ -37,8 +37,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::client::draft::DraftError;
+use crate::client::files::{self as files, FileError, KeptOut, Lock, keeps_out};
 use crate::client::keys::KeyError;
-use crate::client::place::{self as files, FileError, KeptOut, Lock, keeps_out};
 use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::charters;
-use crate::client::place;
+use crate::client::files;
 use crate::crypto::cert::{self, PeerCertificate, ServiceName};
 use crate::crypto::hash::Digest;
 use crate::crypto::hosts;
@@ -295,7 +295,7 @@ pub(super) fn goes_on_under(
 
 /// Those of the charter that the service kept last.
 fn authorities_of(home: &ServiceHome) -> Result<Vec<Bytes>, OperateError> {
-    let charter = place::read(&home.charter(), limits::STATEMENT_BYTES as u64)?;
+    let charter = files::read(&home.charter(), limits::STATEMENT_BYTES as u64)?;
     Ok(charters::read(&charter)?.1.service_ca)
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::client::draft::Bundle;
-use crate::client::{armour, place as files};
+use crate::client::{armour, files};
 use crate::disk::Fdatasync;
 use crate::domain::directory::{Directory, Statement};
 use crate::domain::refusal::OwnKey;

@@ -134,7 +134,7 @@ pub fn note(note: &Note) -> String {
             format!("{count} wait to be handed in: liaison sent --offline says what for")
         }
         Note::NotAccepted { id, of, error } => not_accepted(*id, of.as_ref(), error),
-        Note::StillWaits { id, title, of, why } => still_waits((*id, title.as_deref()), of, why),
+        Note::StillWaits { id, title, of, why } => still_waits(*id, title.as_deref(), of, why),
     }
 }
 
@@ -169,7 +169,7 @@ pub(super) const fn question(question: &Question<'_>) -> &'static str {
 }
 
 /// What is said of what was written before, and still waits.
-fn still_waits((id, title): (MessageId, Option<&str>), of: &Addressing, why: &str) -> String {
+fn still_waits(id: MessageId, title: Option<&str>, of: &Addressing, why: &str) -> String {
     let title = title.map(|title| format!(" ({})", visible(title))).unwrap_or_default();
     let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
     let (what, to) = (what_it_is(Some(of)), refusal::list(&to));
@@ -361,7 +361,7 @@ mod tests {
         let id = MessageId::new(1, [1; 10]);
         let header = &net.notification().envelope.header;
         let header = envelope::verify_header(&net.directory, header).unwrap();
-        let said = |title| still_waits((id, title), header.addressing(), "no more\u{1b} room");
+        let said = |title| still_waits(id, title, header.addressing(), "no more\u{1b} room");
         let why = format!(r"to fr/cert-fr, pt/cert-pt still waits, as {id}: no more\u{{1b}} room");
         assert_eq!(said(None), format!("an earlier message {why}"));
         assert_eq!(said(Some("Kept")), format!("an earlier message (Kept) {why}"));

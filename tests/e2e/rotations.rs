@@ -5,9 +5,9 @@ use std::path::Path;
 use liaison::ambient::Ambient;
 use liaison::client::draft::Bundle;
 use liaison::client::error::{ClientError, Family};
+use liaison::client::files;
 use liaison::client::home::Home;
 use liaison::client::keys::{Keys, Owner};
-use liaison::client::place;
 use liaison::crypto::sign::KeyId;
 use liaison::domain::directory::Seat;
 use liaison::domain::ids::SeatId;
@@ -31,7 +31,7 @@ pub(crate) async fn keeps(net: &TestNet, member: &str) -> Office {
     let office = Office::new(net, member).await;
     let keeper = key(&format!("{} keeper", office.party.contact));
     let path = office.path().join(format!("keys/member/{}/keeper.pem", office.party.contact));
-    place::create_private(&path, pem("PRIVATE KEY", keeper.pkcs8()).as_bytes()).unwrap();
+    files::create_private(&path, pem("PRIVATE KEY", keeper.pkcs8()).as_bytes()).unwrap();
     office
 }
 

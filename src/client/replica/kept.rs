@@ -19,8 +19,8 @@ use bytes::Bytes;
 use crc32fast::hash as crc32;
 use prost::Message as _;
 
+use crate::client::files;
 use crate::client::format::FOLD as FORM;
-use crate::client::place;
 use crate::domain::directory::{Directory, Newest};
 use crate::tlog::merkle::Tree;
 
@@ -91,7 +91,7 @@ pub(super) fn encode(fold: &Fold, starts: &Starts, length: u64) -> Option<Vec<u8
 
 /// The fold that a file holds, if it is one of the log that `empty` reads.
 pub(super) fn read(path: &Path, empty: &Fold) -> Result<Option<Kept>, Misfit> {
-    let bytes = place::read_if_there(path, MAX_BYTES).map_err(|_| "it cannot be read")?;
+    let bytes = files::read_if_there(path, MAX_BYTES).map_err(|_| "it cannot be read")?;
     bytes.map(|bytes| decode(bytes.into(), empty)).transpose()
 }
 

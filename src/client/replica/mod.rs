@@ -46,9 +46,9 @@ use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::tlog::note::{BadNoteSignature, InvalidNote, SignedNote};
 use crate::wire::{convert, v1};
 
+use super::files::{self, FileError};
 use super::home::{self, HomeError};
 use super::invitation::Trust;
-use super::place::{self, FileError};
 
 use fold::{Fold, Misfit};
 pub use fold::{FoldFault, Frozen};
@@ -372,7 +372,7 @@ impl Replica {
 
     /// An entry on the disk is not what was folded: whoever opens the copy next verifies all of it.
     fn altered(&self, leaf: u64) -> ReplicaError {
-        let _ = place::remove(&self.folder.join(FOLD));
+        let _ = files::remove(&self.folder.join(FOLD));
         ReplicaError::Altered(leaf)
     }
 
@@ -505,7 +505,7 @@ impl Replica {
     /// Writes that file; the caller has the lock. Without it everything works, and takes longer.
     fn keep(&mut self) {
         let Some((size, file)) = self.unkept.take() else { return };
-        match place::put(&self.folder.join(FOLD), &file) {
+        match files::put(&self.folder.join(FOLD), &file) {
             Ok(()) => self.kept = size,
             Err(why) => self.not_kept = Some(Arc::new(why)),
         }
@@ -556,11 +556,11 @@ impl Replica {
             return Err(ReplicaError::SplitView { size, evidence });
         }
         let lock = home::lock(&self.folder)?;
-        let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let stored = files::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
         let stored = stored.and_then(|note| unverified(&note, Origin::Disk).ok());
         if stored.is_none_or(|stored| stored.size <= size) {
-            place::replace(&self.folder.join(CHECKPOINT), note)?;
-            place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
+            files::replace(&self.folder.join(CHECKPOINT), note)?;
+            files::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
         }
         if let Err(error) = self.settle_charters(size, now) {
             drop(lock);
@@ -686,7 +686,7 @@ impl Replica {
 
     /// Whether no other program has confirmed another checkpoint since.
     fn is_newest(&self) -> Result<bool, ReplicaError> {
-        let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let stored = files::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
         let ours = self.checkpoint().map(|ours| ours.note().to_string().into_bytes());
         Ok(stored == ours)
     }
@@ -856,9 +856,9 @@ impl Replica {
         }
         let path = free(&self.folder, &format!("evidence-{now}"));
         let ours = ours.map(|ours| format!("{ours}\n")).unwrap_or_default();
-        place::replace(&path, &[ours.as_bytes(), note].concat())?;
+        files::replace(&path, &[ours.as_bytes(), note].concat())?;
         if let Some(entry) = entry {
-            place::replace(&path.with_extension("entry"), entry)?;
+            files::replace(&path.with_extension("entry"), entry)?;
         }
         Ok(Some(path))
     }

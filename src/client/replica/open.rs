@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::client::files::{self, FileError};
 use crate::client::home::{self, Home};
 use crate::client::invitation::Trust;
-use crate::client::place::{self, FileError};
 use crate::domain::directory::RULES;
 use crate::domain::ids::DirectoryName;
 use crate::tlog::checkpoint::VerifiedCheckpoint;
@@ -86,7 +86,7 @@ impl Replica {
             Ok(_) => None,
         };
         if replica.misfit.is_some() && replica.kept == 0 {
-            let _ = place::remove(&replica.folder.join(FOLD));
+            let _ = files::remove(&replica.folder.join(FOLD));
         }
         Ok(replica)
     }
@@ -141,7 +141,7 @@ impl Replica {
         }
         if misfit.is_some() {
             // One that cannot be removed is not believed the next time, either.
-            let _ = place::remove(&folder.join(FOLD));
+            let _ = files::remove(&folder.join(FOLD));
         }
         let Some(damage) = damage else {
             replica.keep_under(lock.map(|_| ()));
@@ -169,9 +169,9 @@ impl Replica {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Option<Damage>), ReplicaError> {
         // The checkpoint first: it is written after the entries that it covers.
-        let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let note = files::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
         let facets = tape::read(&folder.join(FACETS))?;
-        let synced = place::read_if_there(&folder.join(SYNCED), 64)?;
+        let synced = files::read_if_there(&folder.join(SYNCED), 64)?;
         let synced_at = synced.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
         let (fold, starts, length) = match kept {
             Some(Kept { fold, starts, length }) => (fold, starts, length),
@@ -270,7 +270,7 @@ impl Replica {
 
     /// What was folded in front of an entry that no rules admit is shown, and goes no further.
     fn halt(&mut self) -> Result<(), ReplicaError> {
-        let marked = place::read_if_there(&self.folder.join(HALTED), 64)?;
+        let marked = files::read_if_there(&self.folder.join(HALTED), 64)?;
         let marked = marked.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
         if let Some(head) = &mut self.head
             && head.checkpoint.size() > self.fold.size()
@@ -324,7 +324,7 @@ fn fold_on_disk(
         Ok(None) => return Ok(Ok(None)),
         Err(misfit) => return Ok(Err(misfit)),
     };
-    let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
+    let note = files::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
     let size = kept.fold.size();
     if let Some(Ok(checkpoint)) = note.map(|note| unverified(&note, Origin::Disk))
         && checkpoint.size < size
@@ -348,7 +348,7 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
     let keep = |name: &str, stem: &str| {
         let (path, aside) = (folder.join(name), free(folder, &format!("{stem}-{name}")));
         let bytes = std::fs::read(&path).map_err(FileError::io("read", &path))?;
-        place::replace(&aside, &bytes)?;
+        files::replace(&aside, &bytes)?;
         Ok::<_, ReplicaError>(aside)
     };
     let cut = |kept: u64| {
@@ -364,13 +364,13 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
         Damage::Inadmissible(kept) => {
             keep(CHECKPOINT, "evidence")?;
             let aside = keep(ENTRIES, "evidence")?;
-            place::replace(&folder.join(HALTED), format!("{kept}\n").as_bytes())?;
+            files::replace(&folder.join(HALTED), format!("{kept}\n").as_bytes())?;
             cut(*kept)?;
             Ok(Aside::Inadmissible(aside))
         }
         Damage::Checkpoint => {
             let (aside, path) = (keep(CHECKPOINT, "altered")?, folder.join(CHECKPOINT));
-            place::remove(&path)?;
+            files::remove(&path)?;
             Ok(Aside::Altered(aside))
         }
     }

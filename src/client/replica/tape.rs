@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::client::place::{self, FileError};
+use crate::client::files::{self, FileError};
 
 /// The whole records of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn is_torn(why: &io::Error) -> bool {
 /// # Errors
 /// What the system said; then the old one stands.
 pub fn write(path: &Path, records: &[Bytes]) -> Result<(), FileError> {
-    place::replace(path, &encode(records))
+    files::replace(path, &encode(records))
 }
 
 /// Appends records behind the first `length` bytes, which hold whole records; cuts what stands
@@ -138,7 +138,7 @@ pub fn write(path: &Path, records: &[Bytes]) -> Result<(), FileError> {
 /// What the system said; then the file holds whole records and perhaps a torn tail.
 pub fn append(path: &Path, length: u64, records: &[Bytes]) -> Result<u64, FileError> {
     let bytes = encode(records);
-    place::append(path, length, &bytes)?;
+    files::append(path, length, &bytes)?;
     Ok(length + bytes.len() as u64)
 }
 

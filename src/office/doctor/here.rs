@@ -3,9 +3,9 @@
 use std::fs::Metadata;
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::files;
 use crate::client::keys::{KeyError, Listed};
 use crate::client::mend::Mend;
-use crate::client::place;
 use crate::client::protect::Kept;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
@@ -42,7 +42,7 @@ fn folder(office: &Office) -> Examination {
     if let Some(mode) = others(&about) {
         return Examination::doubt(Subject::Home, Doubt::OpenToOthers(root.to_owned(), mode));
     }
-    match place::try_to_write(root) {
+    match files::try_to_write(root) {
         Ok(()) => Examination::well(Subject::Home, Well::Home(root.to_owned())),
         Err(why) => Examination::failed(Subject::Home, why.into()),
     }

@@ -1,8 +1,8 @@
 //! What a stolen seat could open, who is told of it, and that nobody is told twice.
 
+use crate::client::files::faults;
 use crate::client::message::compose::Sealed;
 use crate::client::message::testing::{AT, FR, FR_2, Net, PT, notification, seat};
-use crate::client::place::faults;
 use crate::domain::relay::addressing::OrLater;
 use crate::office::tests::whole::Whole;
 

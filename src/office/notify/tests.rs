@@ -1,9 +1,9 @@
 //! Whom a message reaches, whom it does not, and what it says of itself on its outside.
 
 use crate::client::fate::Fate;
+use crate::client::files::faults;
 use crate::client::message::content::Writing;
 use crate::client::message::testing::{AT, FR, Net, PT, contact, notification};
-use crate::client::place::faults;
 use crate::client::reason::Rule;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::office::pointer::NotOne;

@@ -81,7 +81,7 @@ impl Office {
             status => status?,
         };
         let take = |mail: &Mail| {
-            mail.at_desk(|desk| collect::take_status(desk, &mail.outbox, (id, &status)))
+            mail.at_desk(|desk| collect::take_status(desk, &mail.outbox, id, &status))
         };
         let not_held = take(mail)??;
         if !not_held.iter().any(|why| matches!(why, ReceiptError::SyncFirst(_))) {

@@ -153,7 +153,7 @@ impl Mail {
         id: MessageId,
         header: &VerifiedHeader,
     ) -> Result<Result<Option<Told>, ReceiptError>, ClientError> {
-        let told = self.at_desk(|desk| collect::told(desk, &self.outbox, (id, header)))?;
+        let told = self.at_desk(|desk| collect::told(desk, &self.outbox, id, header))?;
         match told {
             Ok(told) => Ok(Ok(told)),
             Err(TakeError::Receipt(why)) => Ok(Err(why)),

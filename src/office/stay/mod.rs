@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::StreamExt as _;
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::files::Lock;
 use crate::client::message::receipt::VerifiedAccepted;
-use crate::client::place::Lock;
 use crate::client::reach::session::Session;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;

@@ -87,7 +87,7 @@ impl Whole {
                 }
             };
             let take = |desk: &collect::Desk<'_>| {
-                collect::take_accepted(desk, outbox, (id, &accepted)).map(drop)
+                collect::take_accepted(desk, outbox, id, &accepted).map(drop)
             };
             self.mail.at_desk(take).unwrap().unwrap();
         }

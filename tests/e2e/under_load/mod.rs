@@ -12,7 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use liaison::client::address::Address;
 use liaison::client::administration;
-use liaison::client::place;
+use liaison::client::files;
 use liaison::crypto::cert::is_issued_by;
 use liaison::crypto::sign::KeyId;
 use liaison::domain::administration::proposal::Act;
@@ -75,14 +75,14 @@ fn node_of(open: &Open) -> ServiceHome {
     }
     let trust = Trust::new(dates());
     let certified = |key: &[u8], der: &[u8]| pem("PRIVATE KEY", key) + &pem("CERTIFICATE", der);
-    place::private_folder(&home.key("")).unwrap();
+    files::private_folder(&home.key("")).unwrap();
     for (name, text) in [
         ("log.pem", pem("PRIVATE KEY", key("log").pkcs8())),
         ("relay.pem", pem("PRIVATE KEY", key("relay").pkcs8())),
         ("service-ca.pem", certified(key("ca").pkcs8(), &trust.ca)),
         ("node.pem", certified(trust.key.pkcs8(), &trust.certificate)),
     ] {
-        place::create_private(&home.key(name), text.as_bytes()).unwrap();
+        files::create_private(&home.key(name), text.as_bytes()).unwrap();
     }
     let config = format!(
         "format = 2\nname = \"{NAME}\"\nlisten = \"127.0.0.1:0\"\nengine = \"redb\"\n\

@@ -6,9 +6,9 @@ mod pages;
 
 use super::*;
 use crate::client::draft::Composer;
+use crate::client::files::faults;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::client::place::faults;
 use crate::client::testlog::{
     AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
     telephone,
