@@ -159,7 +159,7 @@ impl Office {
 }
 
 impl Online {
-    /// Tells one of them. See [`Mail::tell_of_exposure`].
+    /// Tells one of them, as its seat.
     ///
     /// # Errors
     /// Nothing can be kept here.

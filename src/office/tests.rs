@@ -39,7 +39,7 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod acknowledging;
-mod expiry;
+pub(crate) mod expiry;
 pub(crate) mod homes;
 mod reading;
 pub(crate) mod whole;

@@ -471,10 +471,14 @@ const AGAIN_AFTER: u64 = 3600;
 #[cfg(test)]
 mod tests {
     use std::cmp::Reverse;
+    use std::sync::Mutex;
     use std::time::Duration;
 
+    use crate::client::message::testing::{FR, Net};
     use crate::domain::refusal::Refusal;
     use crate::office::hand_in::Counted;
+    use crate::office::tests::expiry::{gone, mailbox};
+    use crate::office::tests::whole::Whole;
     use crate::wire::status;
 
     use super::*;
@@ -509,6 +513,26 @@ mod tests {
         let later = Stay::new(false, |_| {}).next(&work, now).unwrap();
         assert_eq!(later, now + Duration::from_secs(1));
         assert_eq!(work.next_bodies(later), Some(vec![9]));
+    }
+
+    /// What is noted as said before it is may never be said.
+    #[test]
+    fn what_is_gone_is_heard_once_and_before_it_is_noted() {
+        let mut net = Net::new();
+        let (items, head) = mailbox(&mut net, 3);
+        let mut paris = Whole::of(&net, FR);
+        paris.take(&[items[0].clone(), gone(&items[1]), gone(&items[2])], &head);
+        let (mail, untold) = (&paris.mail, Mutex::new(Vec::new()));
+        let mut stay = Stay::new(false, |arrival| {
+            if let Arrival::Gone(gone) = arrival {
+                let noted = mail.inbox.gone_untold().unwrap();
+                untold.lock().unwrap().push((gone.len(), noted.len()));
+            }
+        });
+        stay.say_gone(mail).unwrap();
+        stay.say_gone(mail).unwrap();
+        assert_eq!(*untold.lock().unwrap(), [(2, 2)]);
+        assert_eq!(mail.inbox.gone_untold().unwrap(), []);
     }
 
     fn id(contact: &str) -> ContactId {

@@ -10,7 +10,7 @@ fn own() -> crate::domain::ids::ContactId {
 }
 
 /// What is left of an entry that has expired.
-fn gone(item: &v1::Item) -> v1::Item {
+pub(crate) fn gone(item: &v1::Item) -> v1::Item {
     let link = Link::of(item).unwrap();
     let gone = Bytes::copy_from_slice(link.digest.as_bytes());
     v1::Item { number: item.number, kind: item.kind, gone, ..v1::Item::default() }
@@ -30,7 +30,7 @@ fn beginning(mailbox: Mailbox) -> v1::Beginning {
 }
 
 /// A mailbox of so many messages, and its head.
-fn mailbox(net: &mut Net, count: usize) -> (Vec<v1::Item>, Bytes) {
+pub(crate) fn mailbox(net: &mut Net, count: usize) -> (Vec<v1::Item>, Bytes) {
     let at = Machine::new(net, AT);
     for _ in 0..count {
         at.notify(net);

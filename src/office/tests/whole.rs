@@ -93,7 +93,8 @@ impl Whole {
         }
     }
 
-    fn take(&mut self, items: &[v1::Item], head: &Bytes) {
+    /// Takes what came, and the relay's head over it.
+    pub(crate) fn take(&mut self, items: &[v1::Item], head: &Bytes) {
         let boxes = self.mail.boxes();
         let taken = self.mail.at_desk(|desk| {
             collect::take_all(desk, boxes, items)?;
