@@ -4,5 +4,5 @@
 //! lies below (`client::error`), and how it is said (`words`).
 
 pub use crate::client::error::{ClientError, Family, Side};
-pub use crate::client::mend::{Draft, Mend};
+pub use crate::client::mend::Mend;
 pub use crate::client::reason::{Here, Reason, Rule};

@@ -10,7 +10,7 @@ pub use crate::client::outbox::Stage;
 pub use crate::crypto::hash::Digest;
 pub use crate::crypto::sign::KeyId;
 pub use crate::domain::administration::proposal::Act;
-pub use crate::domain::directory::key::{KeyName, Purpose};
+pub use crate::domain::directory::key::Purpose;
 pub use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
 pub use crate::domain::relay::addressing::OrLater;
 pub use crate::signed::proto::{
