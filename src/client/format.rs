@@ -72,12 +72,16 @@
 //! | `directories/*/mail/*/*/*/outbox/*/kept-back` | whole | a word and a line |
 //! | `directories/*/mail/*/*/*/outbox/*/went-as` | whole | an id |
 //! | `directories/*/mail/*/*/*/outbox/headers/*` | whole | an id |
+//! | `directories/*/mail/*/*/*/outbox/offered/*` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/outbox/index` | loose | its form and a CRC-32 |
 //! | `directories/*/mail/*/*/*/outbox/lock` | loose | nothing depends on what it says |
 //!
 //! What ends in `.new` was being written when its program ended, and nobody reads it: an hour later the
 //! next write into its folder removes it.
 
 use std::path::{Path, PathBuf};
+
+use crc32fast::hash as crc32;
 
 use super::files::{self, FileError};
 
@@ -89,6 +93,9 @@ pub const FOLD: &[u8] = b"liaison fold 2\n";
 
 /// How the index of an inbox begins.
 pub const INDEX: &[u8] = b"liaison inbox index 1\n";
+
+/// How the index of an outbox begins.
+pub const OUTBOX_INDEX: &[u8] = b"liaison outbox index 1\n";
 
 /// How the list begins of those who are muted.
 pub const MUTED: &str = "liaison muted 1\n";
@@ -160,6 +167,19 @@ pub fn claim(home: &Path) -> Result<(), WrongFormat> {
         files::replace(&home.join(MARKER), format!("{FORMAT}\n").as_bytes())?;
     }
     Ok(())
+}
+
+/// A loose file of this form: how it begins, a CRC-32 of what follows, and that.
+#[must_use]
+pub fn summed(form: &[u8], content: &[u8]) -> Vec<u8> {
+    [form, &crc32(content).to_be_bytes(), content].concat()
+}
+
+/// What a loose file of this form holds, if it is whole.
+#[must_use]
+pub fn content<'a>(form: &[u8], file: &'a [u8]) -> Option<&'a [u8]> {
+    let (sum, content) = file.strip_prefix(form)?.split_first_chunk()?;
+    (u32::from_be_bytes(*sum) == crc32(content)).then_some(content)
 }
 
 /// The home in which a file stands, if it stands in one.

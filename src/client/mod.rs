@@ -31,6 +31,7 @@ pub mod replica;
 pub mod rotation;
 pub mod token;
 pub mod unlock;
+mod went;
 
 #[cfg(test)]
 pub(crate) mod testlog;

@@ -6,7 +6,7 @@
 //! under its id, by one program at a time; nothing readable of a message is kept, only its sealed
 //! form; file names are made of ids, which hold no path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +15,7 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::limits;
 use crate::domain::relay::addressing::OrLater;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Outcome};
@@ -22,6 +23,7 @@ use crate::wire::v1;
 
 use super::files::{self, FileError, Lock, MOMENTS};
 use super::reason::Reason;
+use super::went::{Index, Went};
 
 /// What waits to be handed in.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,15 @@ impl Request {
     fn header_digest(&self) -> Option<Digest> {
         let header = &self.envelope()?.header;
         Some(Envelope::parse(header, header.len()).ok()?.digest())
+    }
+
+    /// The header that it acknowledges, if it does.
+    fn about(&self) -> Option<Digest> {
+        let Self::Acknowledge(request) = self else { return None };
+        let envelope =
+            Envelope::parse(&request.acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+        let says = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
+        Digest::try_from(&says.header_digest[..]).ok()
     }
 
     const fn name(&self) -> &'static str {
@@ -141,8 +152,17 @@ impl SentState {
 #[derive(Clone, Debug)]
 pub struct Outbox {
     dir: PathBuf,
-    /// What went, which stays so: who stays looks at each of it once.
-    went: Arc<Mutex<BTreeSet<MessageId>>>,
+    /// What went, once somebody has asked: each of it is looked at once.
+    went: Arc<Mutex<Option<Index>>>,
+}
+
+/// The acknowledgements of an outbox, each by the header that it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledgements {
+    /// The relay has accepted them.
+    pub accepted: BTreeMap<Digest, MessageId>,
+    /// It has not.
+    pub others: BTreeMap<Digest, MessageId>,
 }
 
 impl Outbox {
@@ -221,8 +241,9 @@ impl Outbox {
     pub fn offer_again(&self, id: MessageId) -> Result<(), OutboxError> {
         let _lock = self.lock()?;
         if self.accepted_receipt(id)?.is_some() {
+            // First this: who knows that it went looks at it again.
+            files::replace(&self.offered(id), b"")?;
             files::replace(&self.message(id).join(LOST), b"")?;
-            self.went.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
         Ok(())
     }
@@ -232,7 +253,14 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn has_again(&self, id: MessageId) -> Result<(), OutboxError> {
-        Ok(files::remove(&self.message(id).join(LOST))?)
+        let (lost, offered) = (self.message(id).join(LOST), self.offered(id));
+        // Most were never lost, and need no lock for that.
+        if lost.exists() || offered.exists() {
+            let _lock = self.lock()?;
+            files::remove(&lost)?;
+            files::remove(&offered)?;
+        }
+        Ok(())
     }
 
     /// Whether the relay has it, as far as is known here.
@@ -303,12 +331,31 @@ impl Outbox {
         dir.join(SUBMIT).exists() || dir.join(ACKNOWLEDGE).exists()
     }
 
-    /// Every acknowledgement, by time.
+    /// Every acknowledgement; the first of those that are about the same.
     ///
     /// # Errors
     /// The disk.
-    pub fn acknowledgements(&self) -> Result<Vec<MessageId>, OutboxError> {
-        Ok(self.named()?.filter(|id| self.message(*id).join(ACKNOWLEDGE).exists()).collect())
+    pub fn acknowledgements(&self) -> Result<Acknowledgements, OutboxError> {
+        let mut found = Acknowledgements::default();
+        for (id, went) in self.looked_at()? {
+            let (about, accepted) = match went {
+                Some(Went { about }) => (about, true),
+                None => (self.about(id)?, self.accepted_receipt(id)?.is_some()),
+            };
+            let those = if accepted { &mut found.accepted } else { &mut found.others };
+            if let Some(about) = about {
+                those.entry(about).or_insert(id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The header that a message acknowledges, if it does.
+    fn about(&self, id: MessageId) -> Result<Option<Digest>, OutboxError> {
+        match self.message(id).join(ACKNOWLEDGE).exists() {
+            true => Ok(self.request(id)?.about()),
+            false => Ok(None),
+        }
     }
 
     /// Messages that wait, by time: to be handed in, again if need be.
@@ -316,11 +363,40 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
+        let left = self.looked_at()?.into_iter().filter(|(_, went)| went.is_none());
+        let waits = |id: &MessageId| self.is_there(*id) && self.waits(*id);
+        Ok(left.map(|(id, _)| id).filter(waits).collect())
+    }
+
+    /// Every name, by time, with what is known of it if it went; of what is offered again nothing is
+    /// known but what its files say.
+    fn looked_at(&self) -> Result<Vec<(MessageId, Option<Went>)>, OutboxError> {
+        let offered = files::names(&self.dir.join(OFFERED))?;
+        let offered: BTreeSet<MessageId> =
+            offered.iter().filter_map(|name| name.parse().ok()).collect();
         let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = self.named()?.filter(|id| !went.contains(id)).collect::<Vec<_>>();
-        went.extend(left.iter().filter(|id| self.is_taken(**id)));
-        let waits = |id: &MessageId| !went.contains(id) && self.is_there(*id) && self.waits(*id);
-        Ok(left.into_iter().filter(waits).collect())
+        let went = went.get_or_insert_with(|| Index::open(&self.dir));
+        let look = |id: MessageId| {
+            if offered.contains(&id) {
+                return (id, None);
+            }
+            if went.get(id).is_none() && self.is_taken(id) {
+                // Of what cannot be read it is not known either.
+                let about = self.about(id).ok();
+                about.into_iter().for_each(|about| went.add(id, Went { about }));
+            }
+            (id, went.get(id))
+        };
+        Ok(self.named()?.map(look).collect())
+    }
+
+    /// Keeps what is known of what went, for the next command.
+    ///
+    /// # Errors
+    /// The disk; then the next command looks at each of it again.
+    pub fn keep_index(&self) -> Result<(), OutboxError> {
+        let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(went.as_mut().map_or(Ok(()), Index::keep)?)
     }
 
     /// Why the relay refused it for good.
@@ -633,6 +709,11 @@ impl Outbox {
         if path.exists() { Ok(()) } else { Ok(files::replace(&path, bytes)?) }
     }
 
+    /// Says that a message was offered again, and that its own files are to be looked at.
+    fn offered(&self, id: MessageId) -> PathBuf {
+        self.dir.join(OFFERED).join(id.to_string())
+    }
+
     fn message(&self, id: MessageId) -> PathBuf {
         self.dir.join(id.to_string())
     }
@@ -675,3 +756,7 @@ const WORDS: &str = "words";
 const ANSWERED: &str = "answered";
 const EXPIRED: &str = "expired";
 const HEADERS: &str = "headers";
+const OFFERED: &str = "offered";
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Who of this contact has acknowledged what came: this seat and its colleagues.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
@@ -13,33 +15,30 @@ use crate::signed::proto;
 /// What a seat has acknowledged.
 #[derive(Default)]
 pub struct Acks {
-    /// The relay has it.
-    pub(super) accepted: Vec<Acknowledged>,
-    /// The same, by its id.
-    pub(super) own: Vec<(Digest, MessageId)>,
-    /// It waits to be handed in: the header that it is about, and its id.
-    pub(super) wait: Vec<(Digest, MessageId)>,
+    /// The relay has it: by the header that it is about.
+    pub(super) own: BTreeMap<Digest, MessageId>,
+    /// It waits to be handed in: by the header that it is about.
+    pub(super) wait: BTreeMap<Digest, MessageId>,
 }
 
 impl Acks {
     /// The acknowledgement of a header that the relay has.
     #[must_use]
     pub fn own(&self, header: Digest) -> Option<MessageId> {
-        self.own.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
+        self.own.get(&header).copied()
+    }
+
+    /// Whether this seat has acknowledged a header, handed in or not.
+    #[must_use]
+    pub fn has(&self, header: Digest) -> bool {
+        self.own(header).or_else(|| self.waits(header)).is_some()
     }
 
     /// The acknowledgement of a header that waits.
     #[must_use]
     pub fn waits(&self, header: Digest) -> Option<MessageId> {
-        self.wait.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
+        self.wait.get(&header).copied()
     }
-}
-
-/// Which header an open acknowledgement is about.
-pub(super) fn about(acknowledgement: &Bytes) -> Option<Digest> {
-    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-    let read: proto::Acknowledgement = prost::Message::decode(envelope.payload().clone()).ok()?;
-    Digest::try_from(&read.header_digest[..]).ok()
 }
 
 /// An open acknowledgement by a seat of this contact.

@@ -17,11 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use crc32fast::hash as crc32;
 use prost::Message as _;
 
 use crate::client::files::{self, FileError};
-use crate::client::format::INDEX as FORM;
+use crate::client::format::{self, INDEX as FORM};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
 use crate::domain::state::EntryKind;
@@ -223,7 +222,7 @@ impl Index {
     pub fn keep(&mut self) -> Result<(), FileError> {
         if self.changed {
             let stored = Stored { rows: self.rows.clone() }.encode_to_vec();
-            files::put(&self.path, &[FORM, &crc32(&stored).to_be_bytes(), &stored].concat())?;
+            files::put(&self.path, &format::summed(FORM, &stored))?;
             self.changed = false;
         }
         Ok(())
@@ -318,9 +317,7 @@ pub fn fair(rows: Vec<&Row>) -> Vec<&Row> {
 const OF_A_MEMBER: usize = 8;
 
 fn decode(bytes: &[u8]) -> Option<Vec<Row>> {
-    let (sum, stored) = bytes.strip_prefix(FORM)?.split_first_chunk()?;
-    let stored = (u32::from_be_bytes(*sum) == crc32(stored)).then_some(stored)?;
-    Some(Stored::decode(stored).ok()?.rows)
+    Some(Stored::decode(format::content(FORM, bytes)?).ok()?.rows)
 }
 
 const INDEX: &str = "index";

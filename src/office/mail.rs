@@ -21,7 +21,7 @@ use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{self, ChainError, ReceiptError, VerifiedAccepted};
-use crate::client::outbox::{Outbox, Request};
+use crate::client::outbox::{Acknowledgements, Outbox, Request};
 use crate::client::reach::session::Session;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -35,7 +35,7 @@ use crate::signed::proto::Class;
 use crate::wire::v1;
 
 use super::Office;
-use super::acknowledged::{Acknowledged, Acks, about};
+use super::acknowledged::{Acknowledged, Acks};
 use super::again;
 use super::collect::{self, Boxes, Desk, TakeError, Taken};
 use super::courier::{self, Courier, SeatKeys};
@@ -360,6 +360,7 @@ impl Mail {
         let mut news = self.fetch_and_send(session).await?;
         self.tell(&mut news);
         let (bodies, due) = (self.unfetched()?.len(), self.due()?.len());
+        self.keep_index();
         if bodies > 0 {
             self.office.tell(Note::FetchedLater(bodies));
         }
@@ -448,8 +449,10 @@ impl Mail {
     }
 
     fn keep_index(&mut self) {
-        if let Err(why) = self.index.keep() {
-            self.office.tell(Note::NotKept(Unkept::Index, why.into()));
+        let kept = self.index.keep().map_err(ClientError::from);
+        let kept = kept.and(self.outbox.keep_index().map_err(ClientError::from));
+        if let Err(why) = kept {
+            self.office.tell(Note::NotKept(Unkept::Index, why));
         }
     }
 
@@ -968,6 +971,15 @@ impl Mail {
         self.read_path(number).exists()
     }
 
+    /// The numbers of all that somebody has read here.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn read_here(&self) -> Result<BTreeSet<u64>, ClientError> {
+        let names = files::names(&self.folder.join(READ))?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
     /// Notes that somebody has read it.
     ///
     /// # Errors
@@ -986,7 +998,7 @@ impl Mail {
     }
 
     fn read_path(&self, number: u64) -> PathBuf {
-        self.folder.join("read").join(number.to_string())
+        self.folder.join(READ).join(number.to_string())
     }
 
     /// What this seat has acknowledged, beside what waits to be handed in.
@@ -994,17 +1006,11 @@ impl Mail {
     /// # Errors
     /// Files.
     pub fn acks(&self, due: &[Due]) -> Result<Acks, ClientError> {
-        let (mut acks, directory) = (Acks::default(), self.replica.directory()?);
-        for id in self.outbox.acknowledgements()? {
-            let Request::Acknowledge(request) = self.outbox.request(id)? else { continue };
-            if self.outbox.accepted_receipt(id)?.is_some() {
-                acks.accepted.extend(Acknowledged::read(directory, &request.acknowledgement));
-                acks.own.extend(about(&request.acknowledgement).map(|header| (header, id)));
-            } else if due.iter().any(|due| due.id == id) {
-                acks.wait.extend(about(&request.acknowledgement).map(|header| (header, id)));
-            }
-        }
-        Ok(acks)
+        let Acknowledgements { accepted: own, others: mut wait } =
+            self.outbox.acknowledgements()?;
+        let due: BTreeSet<MessageId> = due.iter().map(|due| due.id).collect();
+        wait.retain(|_, id| due.contains(id));
+        Ok(Acks { own, wait })
     }
 
     /// Who of this contact has acknowledged which of these messages: this seat, as far as the relay has
@@ -1017,16 +1023,25 @@ impl Mail {
         acks: &Acks,
         of: &BTreeSet<Digest>,
     ) -> Result<Vec<Acknowledged>, ClientError> {
-        let own = acks.accepted.iter().filter(|own| of.contains(&own.header));
-        let (mut all, directory): (Vec<_>, _) = (own.cloned().collect(), self.replica.directory()?);
+        let (mut all, directory) = (Vec::new(), self.replica.directory()?);
+        for id in of.iter().filter_map(|header| acks.own(*header)) {
+            if let Request::Acknowledge(request) = self.outbox.request(id)? {
+                all.extend(Acknowledged::read(directory, &request.acknowledgement));
+            }
+        }
         // Their signatures were verified when they were taken.
-        let held = self.index.rows().iter().filter(|row| row.how() == Some(How::Acknowledged));
-        for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
+        for (_, row) in self.acknowledgements().filter(|(about, _)| of.contains(about)) {
             let kept = self.inbox.item(row.number)?;
             all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
         }
         all.retain(|one| of.contains(&one.header));
         Ok(Acknowledged::once(all))
+    }
+
+    /// The acknowledgements of colleagues, each with the header that it is about.
+    pub(super) fn acknowledgements(&self) -> impl Iterator<Item = (Digest, &Row)> {
+        let held = self.index.rows().iter().filter(|row| row.how() == Some(How::Acknowledged));
+        held.filter_map(|row| Some((row.about()?, row)))
     }
 }
 
@@ -1055,6 +1070,7 @@ fn asks_again(error: &ClientError) -> bool {
 }
 
 const OUTBOX: &str = "outbox";
+const READ: &str = "read";
 const ROUNDS: usize = 3;
 /// Headers that are kept at once.
 const HELD: usize = 256;

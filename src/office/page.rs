@@ -215,14 +215,12 @@ impl Mail {
         let mut rows = self.index.for_people();
         let all = rows.len();
         rows.retain(|row| self.is_shown(row, muted));
-        let urgent =
-            rows.iter().filter(|row| row.is_urgent()).filter_map(|row| row.digest()).collect();
-        let acknowledged = self.acknowledged(acks, &urgent)?;
+        let colleagues: BTreeSet<Digest> =
+            self.acknowledgements().map(|(about, _)| about).collect();
+        let read = self.read_here()?;
         let is_done = |row: &Row| match row.digest() {
-            Some(header) if row.is_urgent() => {
-                acks.waits(header).is_some() || acknowledged.iter().any(|by| by.header == header)
-            }
-            _ => self.is_read(row.number),
+            Some(header) if row.is_urgent() => acks.has(header) || colleagues.contains(&header),
+            _ => read.contains(&row.number),
         };
         let (done, open): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| is_done(row));
         let shown: Vec<u64> =

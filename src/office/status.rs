@@ -217,11 +217,11 @@ impl Mailbox {
     fn of(mail: &Mail) -> Result<Self, ClientError> {
         let due = mail.due()?;
         let (shown, _) = mail.listed(&mail.acks(&due)?, false)?;
-        let collected = mail.inbox.last()?;
+        let (collected, read) = (mail.inbox.last()?, mail.read_here()?);
         Ok(Self {
             collected,
             ever: collected > 0 || mail.inbox.head()?.is_some(),
-            unread: shown.into_iter().filter(|number| !mail.is_read(*number)).count(),
+            unread: shown.into_iter().filter(|number| !read.contains(number)).count(),
             waiting: due.len(),
         })
     }

@@ -16,11 +16,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use crc32fast::hash as crc32;
 use prost::Message as _;
 
 use crate::client::files;
-use crate::client::format::FOLD as FORM;
+use crate::client::format::{self, FOLD as FORM};
 use crate::domain::directory::{Directory, Newest};
 use crate::tlog::merkle::Tree;
 
@@ -85,7 +84,7 @@ pub(super) fn encode(fold: &Fold, starts: &Starts, length: u64) -> Option<Vec<u8
         length,
     };
     let stored = stored.encode_to_vec();
-    let file = [FORM, &crc32(&stored).to_be_bytes(), &stored].concat();
+    let file = format::summed(FORM, &stored);
     Some(file).filter(|file| file.len() as u64 <= MAX_BYTES)
 }
 
@@ -100,13 +99,9 @@ fn decode(bytes: Bytes, empty: &Fold) -> Result<Kept, Misfit> {
     if !bytes.starts_with(FORM) {
         return Err(if FORM.starts_with(&bytes) { altered } else { "it is of another form" });
     }
-    let rest = bytes.slice(FORM.len()..);
-    let (sum, stored) = rest.split_first_chunk().ok_or(altered)?;
-    if u32::from_be_bytes(*sum) != crc32(stored) {
-        return Err(altered);
-    }
+    let stored = format::content(FORM, &bytes).ok_or(altered)?;
     let StoredFold { directory, tree, charters, starts, length } =
-        StoredFold::decode(rest.slice_ref(stored)).map_err(|_| altered)?;
+        StoredFold::decode(bytes.slice_ref(stored)).map_err(|_| altered)?;
     let directory = Directory::decode(&directory).map_err(|_| altered)?;
     let tree = Tree::from_bytes(directory.size(), tree).ok_or(altered)?;
     let charters = charters.iter().map(|charter| {
