@@ -12,7 +12,7 @@ use liaison::domain::ids::MessageId;
 use liaison::domain::state::Key;
 use liaison::operate::config::{Config, FILE, ServiceHome};
 use liaison::service::Shown;
-use liaison::store::codec::{self, Head};
+use liaison::store::codec::{self, LogHead};
 use liaison::store::keys;
 
 use super::read;
@@ -79,8 +79,8 @@ pub fn stored(bytes: &[u8]) -> bool {
         assert_eq!(again.ok().as_ref(), Some(&value), "{key:?}");
         any = true;
     }
-    if let Some(head) = read(Head::decode(&bytes)) {
-        assert_eq!(Head::decode(&head.encode()).ok(), Some(head));
+    if let Some(head) = read(LogHead::decode(&bytes)) {
+        assert_eq!(LogHead::decode(&head.encode()).ok(), Some(head));
         any = true;
     }
     if let Some(newest) = read(Newest::decode(&bytes)) {

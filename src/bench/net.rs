@@ -35,7 +35,7 @@ use crate::server::{self, Serving};
 use crate::service::door;
 use crate::service::{self, Service, Settings, Storage};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::{Engine, Place};
+use crate::store::{Engine, Site};
 use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity};
 use crate::wire::v1;
@@ -72,7 +72,7 @@ impl Net {
     ) -> anyhow::Result<Self> {
         let syncs = Arc::new(Syncs::default());
         let disk: Arc<dyn Disk> = Arc::<Syncs>::clone(&syncs);
-        let place = Place::on(engine, dir.join("store"), Arc::clone(&disk));
+        let place = Site::on(engine, dir.join("store"), Arc::clone(&disk));
         let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&dir.join("blobs"), disk)?);
         let (threads, empty) = (Threads::start()?, place.clone());
         let store = threads.spawn(async move { empty.create(NAME, 1).await }).await??;
@@ -235,7 +235,7 @@ pub(super) async fn memory_of_start(
     let keys = Founding::new(seed, ambient.now(), ambient.clone())?.keys()?;
     let blobs = Arc::new(FileBlobs::open(&dir.join("blobs"), Arc::new(Fdatasync))?);
     let before = memory();
-    let store = Place::new(engine, dir.join("store")).open(NAME).await?;
+    let store = Site::new(engine, dir.join("store")).open(NAME).await?;
     let _service = service::start(store, blobs, keys, settings(dir, ambient)?).await?;
     Ok(memory().zip(before).map(|(now, before)| now - before))
 }

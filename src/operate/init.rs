@@ -19,7 +19,7 @@ use crate::domain::ids::{DirectoryName, PersonId};
 use crate::domain::relay::share::Grants;
 use crate::service;
 use crate::signed::proto::{self, Use};
-use crate::store::Place;
+use crate::store::Site;
 
 use super::config::{Config, Enrolment, FORMAT, ServiceHome, Storage};
 use super::invitation::{invitation, invitation_file, some_addresses};
@@ -210,7 +210,7 @@ pub async fn complete(
     }
     let statement = publication.envelope().bytes().clone();
     let verified = directory::verify_founding(&name, &statement)?;
-    let store = Place::new(config.engine().map_err(OperateError::Plan)?, home.store());
+    let store = Site::new(config.engine().map_err(OperateError::Plan)?, home.store());
     let settings = service::Settings {
         name: name.clone(),
         high_water: home.high_water(&config),

@@ -44,7 +44,7 @@ use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;
 use crate::server::Ended;
 use crate::service::{CannotStart, NotRenewed, Shown, Unusable};
-use crate::store::{Place, StoreError};
+use crate::store::{Site, StoreError};
 
 use config::{Config, InvalidConfig, ServiceHome};
 
@@ -217,8 +217,8 @@ impl fmt::Display for HasShown {
 }
 
 /// Where the store of a home is.
-fn place(home: &ServiceHome, config: &Config) -> Result<Place, OperateError> {
-    Ok(Place::new(config.engine().map_err(OperateError::Plan)?, home.store()))
+fn place(home: &ServiceHome, config: &Config) -> Result<Site, OperateError> {
+    Ok(Site::new(config.engine().map_err(OperateError::Plan)?, home.store()))
 }
 
 /// Whoever writes to a home is the one to whom its store belongs.

@@ -9,7 +9,7 @@ use crate::service::Shown;
 use crate::service::salvage::{self, Salvaged};
 use crate::service::scrub::{self, Report};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::{Place, StoreError};
+use crate::store::{Site, StoreError};
 
 use super::config::ServiceHome;
 use super::store::held;
@@ -60,7 +60,7 @@ pub async fn salvage(
     let engine = engine
         .parse()
         .map_err(|why: crate::store::UnknownEngine| OperateError::Plan(why.to_string()))?;
-    let to = to.map(|to| Place::new(engine, to));
+    let to = to.map(|to| Site::new(engine, to));
     let (blobs, high_water) = (blobs(home), home.high_water(&config));
     let blobs: &dyn Blobs = &blobs;
     let (to, blobs) = (to.as_ref(), Some(blobs));

@@ -26,7 +26,7 @@ use tower::Service;
 
 use crate::domain::limits;
 use crate::domain::peer::Party;
-use crate::service::door::{Busy, InHand, Place};
+use crate::service::door::{Busy, InHand, Slot};
 use crate::service::telemetry::Event;
 use crate::tls::{Link, PeerInfo};
 use crate::wire::status;
@@ -38,7 +38,7 @@ use super::limits::Limits;
 pub(super) async fn serve<S, V>(
     stream: S,
     info: PeerInfo,
-    place: Place,
+    place: Slot,
     party: Box<dyn Fn() -> Party + Send>,
     service: V,
     limits: Limits,
@@ -96,7 +96,7 @@ struct Serving<S, V> {
     pings: Pings,
     meter: Arc<Meter>,
     info: PeerInfo,
-    place: Arc<Place>,
+    place: Arc<Slot>,
     /// For whom its key is counted now.
     party: Box<dyn Fn() -> Party + Send>,
     service: V,
@@ -223,7 +223,7 @@ impl Pings {
 /// A request that waits for its answer.
 struct Asked {
     respond: SendResponse<Bytes>,
-    place: Arc<Place>,
+    place: Arc<Slot>,
     meter: Arc<Meter>,
 }
 

@@ -33,7 +33,7 @@ use crate::domain::access::Face;
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::service::door::{Busy, Door, Place, Session};
+use crate::service::door::{Busy, Door, Session, Slot};
 use crate::service::telemetry::Event;
 use crate::tls::{self, Link, PeerInfo};
 
@@ -233,7 +233,7 @@ impl Entrance {
 struct Arriving<S> {
     entrance: Entrance,
     accepted: Accepted<S>,
-    place: Place,
+    place: Slot,
 }
 
 impl<S: Link> Arriving<S> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::domain::directory::Directory;
 use crate::domain::network::Network;
 use crate::store::blobs::Blobs;
-use crate::store::{Place, Store};
+use crate::store::{Site, Store};
 
 use super::keys::Keys;
 use super::start::{self, CannotStart, Seen, Settings};
@@ -19,7 +19,7 @@ use super::{Failure, Publication};
 ///
 /// # Errors
 /// As [`super::look`].
-pub async fn directory(place: &Place, settings: &Settings) -> Result<Directory, CannotStart> {
+pub async fn directory(place: &Site, settings: &Settings) -> Result<Directory, CannotStart> {
     Ok(Seen::of(place, None, settings).await?.read.directory)
 }
 

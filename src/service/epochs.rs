@@ -22,7 +22,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::expire;
 use crate::domain::state::{Entry, Key, Mailbox, Shown, Value};
 use crate::store::blobs::Blobs;
-use crate::store::{KeyRange, Pages, Place, Store, StoreError, codec, keys};
+use crate::store::{KeyRange, Pages, Site, Store, StoreError, codec, keys};
 
 use super::high_water::Mark;
 use super::keys::Keys;
@@ -99,7 +99,7 @@ pub struct Lost {
 /// # Errors
 /// As [`start::look`], but for mailboxes that are behind; there is no mailbox of one that was named.
 pub async fn survey(
-    place: &Place,
+    place: &Site,
     keys: &Keys,
     settings: &Settings,
     which: &Which,

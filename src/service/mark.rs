@@ -208,12 +208,12 @@ pub(super) async fn unfinished(
 mod tests {
     use super::*;
     use crate::crypto::hash::Digest;
-    use crate::store::{Engine, Place};
+    use crate::store::{Engine, Site};
 
     /// Or its numbers would be given once more, in the epoch before.
     #[tokio::test]
     async fn a_mailbox_that_had_begun_anew_is_missing_though_nothing_was_in_it() {
-        let store = Place::new(Engine::Memory, "").create("test", 1).await.unwrap();
+        let store = Site::new(Engine::Memory, "").create("test", 1).await.unwrap();
         let contact: ContactId = "fr/cert".parse().unwrap();
         let of_epoch = |epoch| Mailbox::of_epoch(Digest::of(b"genesis"), &contact, epoch);
         let filled = Mailbox { count: 2, ..of_epoch(1) };

@@ -24,9 +24,9 @@ use crate::domain::state::{
 };
 use crate::store::blobs::Blobs;
 use crate::store::check::Damage;
-use crate::store::codec::Head;
+use crate::store::codec::LogHead;
 use crate::store::salvage::{self, Values};
-use crate::store::{Place, StoreError, codec, keys, parts};
+use crate::store::{Site, StoreError, codec, keys, parts};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 
 use super::high_water::{Mark, Shown, Unusable};
@@ -57,8 +57,8 @@ pub struct Salvaged {
 /// # Errors
 /// There is no store, or it is open; nothing can be read; something is at `to`; the disk.
 pub async fn salvage(
-    from: &Place,
-    to: Option<&Place>,
+    from: &Site,
+    to: Option<&Site>,
     blobs: Option<&dyn Blobs>,
     name: &DirectoryName,
     high_water: &Path,
@@ -88,7 +88,7 @@ pub async fn salvage(
 }
 
 /// What is wrong with a store, and what of it is gone.
-pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -> StoreError {
+pub(super) async fn named(place: &Site, settings: &Settings, why: StoreError) -> StoreError {
     let mut found = match why {
         StoreError::Damaged(damage) => damage.found().to_vec(),
         StoreError::Corrupt(why) => vec![why],
@@ -125,7 +125,7 @@ fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log
     let entries = entries(values);
     let mut fold = folded(name, &entries);
     let signed = fold.directory.as_ref().and_then(|directory| {
-        let stored = values.get(keys::LOG_HEAD).and_then(|head| Head::decode(head).ok());
+        let stored = values.get(keys::LOG_HEAD).and_then(|head| LogHead::decode(head).ok());
         let candidates = stored.map(|head| head.checkpoint).into_iter();
         let candidates = candidates.chain(shown.map(|shown| shown.checkpoint.clone()));
         newest(name, &entries, directory, candidates)
@@ -138,7 +138,7 @@ fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log
         }
         let clock = fold.directory.as_ref().map_or(0, Directory::clock);
         let checkpoint = checkpoint.clone();
-        let head = Head { frontier: fold.frontier.clone(), checkpoint, clock };
+        let head = LogHead { frontier: fold.frontier.clone(), checkpoint, clock };
         values.insert(keys::LOG_HEAD.to_vec(), head.encode());
         let prefixes = parts::PREFIXES.into_iter().chain([keys::CHARTER, keys::LOG_CHARTER]);
         for prefix in prefixes {

@@ -26,7 +26,7 @@ use crate::domain::relay::sums::Sums;
 use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Outcome, Step, Usage, Value};
 use crate::signed::proto;
 use crate::store::blobs::Blobs;
-use crate::store::codec::Head;
+use crate::store::codec::LogHead;
 use crate::store::{KeyRange, Pages, Store, StoreError, check, codec, keys, parts};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::head::Frontier;
@@ -250,7 +250,7 @@ pub async fn goes_as_far(
     }
     let [head, charter] = [keys::LOG_HEAD, keys::CHARTER].map(<[u8]>::to_vec);
     let found = store.read(&[head.clone(), charter.clone()]).await?;
-    let head = found.value(&head).and_then(|head| Head::decode(head).ok());
+    let head = found.value(&head).and_then(|head| LogHead::decode(head).ok());
     let charter = found.value(&charter).and_then(|charter| parts::charter(charter).ok());
     let (Some(head), Some(charter)) = (head, charter) else { return Ok(()) };
     let signed = match stored::read_directory(store, name, &head).await {
@@ -372,7 +372,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
             }
         }
         let head = self.scan.bytes(keys::LOG_HEAD.to_vec()).await?;
-        let Some(head) = head.and_then(|head| Head::decode(&head).ok()) else {
+        let Some(head) = head.and_then(|head| LogHead::decode(&head).ok()) else {
             self.report.wrong(What::Log, "its signed head is missing");
             return Ok(Some(fold).filter(|_| whole));
         };
@@ -822,7 +822,7 @@ impl Fold {
     }
 
     /// The head is of these entries, and signed by a key that the charter names.
-    fn is_signed(&self, name: &DirectoryName, head: &Head) -> Result<(), String> {
+    fn is_signed(&self, name: &DirectoryName, head: &LogHead) -> Result<(), String> {
         let directory = self.directory.as_ref().ok_or("it is empty")?;
         if head.frontier != self.frontier {
             return Err("its head is not that of its entries".to_owned());

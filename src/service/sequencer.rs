@@ -28,7 +28,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Mailbox, Snapshot, Value};
 use crate::domain::view::View;
-use crate::store::codec::{self, Head};
+use crate::store::codec::{self, LogHead};
 use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{self, Tree};
@@ -132,7 +132,7 @@ pub(super) struct Sequencer {
     pub(super) store: Arc<dyn Store>,
     pub(super) state: Arc<ArcSwap<State>>,
     pub(super) log: Arc<RwLock<Tree>>,
-    pub(super) head: Head,
+    pub(super) head: LogHead,
     pub(super) keys: Keys,
     pub(super) high_water: Arc<HighWater>,
     pub(super) ambient: Ambient,
@@ -332,7 +332,11 @@ impl Sequencer {
     }
 
     /// Appends what the round logged, proves the new head, signs it, and adds it to the batch.
-    fn seal(&self, before: &State, round: &mut Round<'_>) -> Result<Option<(Head, State)>, Fatal> {
+    fn seal(
+        &self,
+        before: &State,
+        round: &mut Round<'_>,
+    ) -> Result<Option<(LogHead, State)>, Fatal> {
         if round.logged.is_empty() {
             return Ok(None);
         }
@@ -360,7 +364,7 @@ impl Sequencer {
             .map_err(|_| Fatal::Log("the log key cannot sign"))?;
         let checkpoint = Bytes::from(note.to_string());
         let clock = directory.clock();
-        let head = Head { frontier, checkpoint: checkpoint.clone(), clock };
+        let head = LogHead { frontier, checkpoint: checkpoint.clone(), clock };
         let expected = [(keys::LOG_HEAD.to_vec(), round.revision(keys::LOG_HEAD))];
         let put = [(keys::LOG_HEAD.to_vec(), head.encode())];
         let write =
@@ -482,7 +486,7 @@ mod tests {
     use crate::service::tests::{Script, admits, look, of, publishes, service, storing};
     use crate::service::{Failure, Service, door};
     use crate::store::blobs::FileBlobs;
-    use crate::store::{End, Engine, Examined, Hints, KeyRange, Place};
+    use crate::store::{End, Engine, Examined, Hints, KeyRange, Site};
 
     use super::*;
 
@@ -524,7 +528,7 @@ mod tests {
 
     async fn on(home: &TempDir, before: Before) -> Service {
         let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
-        let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+        let place = Site::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
         let limits = door::Limits::without_rates();
         let store = |store| Arc::new(Meanwhile { store, before }) as Arc<dyn Store>;
         storing((home, place), limits, Arc::new(blobs), store).await

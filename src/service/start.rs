@@ -24,9 +24,9 @@ use crate::domain::state::{Key, Value};
 use crate::domain::view::View;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::check::Damage;
-use crate::store::codec::Head;
+use crate::store::codec::LogHead;
 use crate::store::{
-    Looked, Page, Pages, Place, Revision, Store, StoreError, Torn, Write, codec, keys, parts,
+    Looked, Page, Pages, Revision, Site, Store, StoreError, Torn, Write, codec, keys, parts,
 };
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
@@ -81,7 +81,7 @@ pub async fn found(
         .sign(signing(keys.log(&directory).as_deref())?, settings.ambient.random())
         .map_err(|why| CannotStart::Broken(why.to_string()))?;
     let checkpoint = Bytes::from(note.to_string());
-    let head = Head { frontier, checkpoint: checkpoint.clone(), clock: now };
+    let head = LogHead { frontier, checkpoint: checkpoint.clone(), clock: now };
     let mut puts = parts::encode(&parts);
     puts.push((keys::log_entry(0), entry));
     puts.push((keys::LOG_HEAD.to_vec(), head.encode()));
@@ -293,7 +293,7 @@ const SOME: usize = 64;
 ///
 /// # Errors
 /// As [`start`].
-pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
+pub async fn look(place: &Site, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
     match looked(place, keys, settings).await {
         Err(CannotStart::Damaged(why)) => {
             tracing::error!(%why, "looking for what is missing");
@@ -303,7 +303,7 @@ pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsS
     }
 }
 
-async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
+async fn looked(place: &Site, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
     let seen = Seen::of(place, Some(keys), settings).await?;
     let mark = seen.not_behind(settings).await?;
     Ok(AsShown { read: seen.read, mark })
@@ -318,7 +318,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) async fn of(
-        place: &Place,
+        place: &Site,
         keys: Option<&Keys>,
         settings: &Settings,
     ) -> Result<Self, CannotStart> {
@@ -390,7 +390,7 @@ fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
 /// The file is whole and of this store, or of a log or a mailbox that goes further, or cannot be read; what is
 /// missing at the end of the store is not known; otherwise as [`look`].
 pub async fn mark_anew(
-    place: &Place,
+    place: &Site,
     keys: &Keys,
     settings: &Settings,
 ) -> Result<(Shown, Option<NotAsShown>), CannotStart> {
@@ -450,7 +450,7 @@ const TELL_EVERY: u64 = 256 << 20;
 /// What a start reads of a store. It fits together.
 pub(super) struct Read {
     pub(super) directory: Directory,
-    head: Head,
+    head: LogHead,
     log: Tree,
 }
 
@@ -513,10 +513,10 @@ async fn known_rules(store: &dyn Store) -> Result<(), CannotStart> {
     }
 }
 
-async fn read_head(store: &dyn Store, settings: &Settings) -> Result<Head, CannotStart> {
+async fn read_head(store: &dyn Store, settings: &Settings) -> Result<LogHead, CannotStart> {
     let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
     match found.value(keys::LOG_HEAD) {
-        Some(head) => Ok(Head::decode(head)?),
+        Some(head) => Ok(LogHead::decode(head)?),
         // What a founding writes between its marker and the high-water file is one commit.
         None if store.end().values == 1
             && matches!(Shown::read(&settings.high_water), Err(Unusable::Missing)) =>
@@ -529,7 +529,7 @@ async fn read_head(store: &dyn Store, settings: &Settings) -> Result<Head, Canno
 
 /// Hashes every stored entry, each page while the store is asked for the next, and compares with the
 /// head.
-async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
+async fn read_log(store: &dyn Store, head: &LogHead) -> Result<Tree, CannotStart> {
     let found = store.read(&[keys::CHARTER.to_vec()]).await?;
     let charter = found.value(keys::CHARTER).map(parts::charter).transpose()?;
     let charter = charter.map_or(0, |charter| charter.newest.leaf);

@@ -8,7 +8,7 @@ use crate::domain::directory::{Directory, Packing, RULES};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
-use crate::store::codec::Head;
+use crate::store::codec::LogHead;
 use crate::store::{Pages, Store, StoreError, keys, parts};
 
 use super::cannot_start::CannotStart;
@@ -17,7 +17,7 @@ use super::cannot_start::CannotStart;
 pub(super) async fn read_directory(
     store: &dyn Store,
     name: &DirectoryName,
-    head: &Head,
+    head: &LogHead,
 ) -> Result<Directory, CannotStart> {
     let found = store.read(&[keys::CHARTER.to_vec(), keys::log_entry(0)]).await?;
     let missing = |what: &str| unfit(format_args!("{what} is missing"));

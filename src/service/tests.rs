@@ -22,7 +22,7 @@ use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::{
-    self, Batch, End, Engine, Examined, KeyRange, Place, Revision, StoreError, keys,
+    self, Batch, End, Engine, Examined, KeyRange, Revision, Site, StoreError, keys,
 };
 
 fn key(tag: &str) -> SigningKey {
@@ -43,12 +43,12 @@ async fn within(home: &TempDir, limits: door::Limits) -> Service {
 }
 
 async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) -> Service {
-    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    let place = Site::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
     storing((home, place), limits, blobs, |store| store).await
 }
 
 pub(super) async fn storing(
-    at: (&TempDir, Place),
+    at: (&TempDir, Site),
     limits: door::Limits,
     blobs: Arc<dyn Blobs>,
     wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
@@ -58,7 +58,7 @@ pub(super) async fn storing(
 
 async fn timed(
     ambient: Ambient,
-    (home, place): (&TempDir, Place),
+    (home, place): (&TempDir, Site),
     limits: door::Limits,
     blobs: Arc<dyn Blobs>,
     wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
@@ -341,7 +341,7 @@ async fn a_decision_goes_by_the_time_that_was_looked_at() {
     let leaps = Arc::new(Leaps(AtomicU64::new(u64::MAX)));
     let ambient = Ambient::system().with_clock(Arc::<Leaps>::clone(&leaps));
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
-    let (limits, place) = (door::Limits::without_rates(), Place::new(Engine::Memory, ""));
+    let (limits, place) = (door::Limits::without_rates(), Site::new(Engine::Memory, ""));
     let service = timed(ambient, (&home, place), limits, Arc::new(blobs), |store| store).await;
     service.shared.jobs.stop().await;
     leaps.0.store(1, Ordering::SeqCst);
@@ -492,7 +492,7 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
     let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
     let limits = door::Limits::without_rates();
-    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    let place = Site::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
     let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
     let usage = Usage::default().with(7);
     let puts = vec![(of("fr"), Value::Usage(usage)), (of("jp"), Value::Usage(usage))];
@@ -517,7 +517,7 @@ async fn a_proposal_that_cannot_be_read_has_its_record() {
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
     let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
     let limits = door::Limits::without_rates();
-    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    let place = Site::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
     let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
     let permit = service.permit_here(alice()).await.unwrap();
     let carried = service.carry_out(&permit, id).await;
@@ -536,7 +536,7 @@ async fn what_a_disk_changed_is_said_within_a_day_and_a_bit() {
     let body = bytes::Bytes::from_static(b"a body");
     let digest = crate::crypto::hash::Digest::of(&body);
     let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
-    let (limits, place) = (door::Limits::without_rates(), Place::new(Engine::Memory, ""));
+    let (limits, place) = (door::Limits::without_rates(), Site::new(Engine::Memory, ""));
     let service = storing((&home, place), limits, Arc::new(blobs.clone()), wrapped).await;
     let put = Script { puts: vec![(of("fr"), Value::Usage(Usage(7)))], ..look("fr", "fr") };
     assert_eq!(service.execute(put).await, Ok(None));
@@ -612,7 +612,7 @@ async fn what_waits_for_a_slow_disk_is_taken_and_it_is_said_once() {
     let home = tempfile::tempdir().unwrap();
     let slow = Arc::new(Slow::default());
     let disk: Arc<dyn disk::Disk> = Arc::<Slow>::clone(&slow);
-    let place = Place::on(Engine::Redb, home.path().join("store"), disk);
+    let place = Site::on(Engine::Redb, home.path().join("store"), disk);
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
     let doors = door::Limits::without_rates();
     let service = storing((&home, place), doors, Arc::new(blobs), |store| store).await;

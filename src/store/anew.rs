@@ -20,7 +20,7 @@ use super::sled::{self, END};
 use super::sled_file::{FILE, Files, SEGMENT_BYTES};
 use super::tail::{self, damaged};
 use super::value::End;
-use super::{Place, Store, StoreError};
+use super::{Site, Store, StoreError};
 use crate::domain::limits::LEAST_FREE_BYTES;
 
 /// A file below this is not looked at.
@@ -30,7 +30,7 @@ pub(super) const LARGE_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// The new store has not taken its place for sure. What fails before leaves the store as it is.
-pub(super) async fn give_back(place: &Place) -> Result<(), StoreError> {
+pub(super) async fn give_back(place: &Site) -> Result<(), StoreError> {
     let (path, fresh) = (place.path(), fresh(place.path()));
     let Some(Due { bytes, used, lock }) =
         place.run(|_, path, disk| due(path, disk.as_ref())).await?
@@ -55,7 +55,7 @@ pub(super) async fn give_back(place: &Place) -> Result<(), StoreError> {
 }
 
 /// If a cut left a store without its name, it gets it back.
-pub(super) fn put_back(place: &Place) -> Result<(), StoreError> {
+pub(super) fn put_back(place: &Site) -> Result<(), StoreError> {
     let (path, before) = (place.path(), before(place.path()));
     if path.exists() || !before.exists() {
         return Ok(());
@@ -107,7 +107,7 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
 }
 
 /// The new store, whole, durable and at the same end.
-async fn write(place: &Place, fresh: &Path) -> Result<(), StoreError> {
+async fn write(place: &Site, fresh: &Path) -> Result<(), StoreError> {
     let to = fresh.to_owned();
     let new = place.run(move |_, path, _| {
         let said = copy(path, &to)?;

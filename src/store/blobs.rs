@@ -65,7 +65,7 @@ pub enum BlobError {
 
 /// A directory of files: `ab/cd/abcd…`, and `new/` for those being written.
 #[derive(Debug, Clone)]
-pub struct FileBlobs(Arc<Directory>);
+pub struct FileBlobs(Arc<Folder>);
 
 impl FileBlobs {
     /// The bodies in the directory `path`, which is created if need be. What a process before
@@ -85,12 +85,12 @@ impl FileBlobs {
     /// The bodies in the directory `path`, only to look at them: nothing is removed.
     #[must_use]
     pub fn look(path: &Path, disk: Arc<dyn Disk>) -> Self {
-        Self(Arc::new(Directory { path: path.to_owned(), disk, written: AtomicU64::new(0) }))
+        Self(Arc::new(Folder { path: path.to_owned(), disk, written: AtomicU64::new(0) }))
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Directory) -> Result<T, BlobError> + Send + 'static,
+        work: impl FnOnce(&Folder) -> Result<T, BlobError> + Send + 'static,
     ) -> Result<T, BlobError> {
         let directory = Arc::clone(&self.0);
         let done = task::spawn_blocking(move || work(&directory)).await;
@@ -120,13 +120,13 @@ impl Blobs for FileBlobs {
 }
 
 #[derive(Debug)]
-struct Directory {
+struct Folder {
     path: PathBuf,
     disk: Arc<dyn Disk>,
     written: AtomicU64,
 }
 
-impl Directory {
+impl Folder {
     fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), BlobError> {
         hashes_to(digest, bytes)?;
         let (target, unfinished) = (self.path(digest), self.unfinished());

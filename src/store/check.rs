@@ -87,7 +87,7 @@ const PAGE: u32 = 1_024;
 mod tests {
     use bytes::Bytes;
 
-    use super::super::{Engine, Place, Write};
+    use super::super::{Engine, Site, Write};
     use super::*;
 
     #[tokio::test]
@@ -95,7 +95,7 @@ mod tests {
         let damage = |n: usize| Damage((0..n).map(|n| format!("value {n}")).collect());
         assert_eq!(damage(2).to_string(), "value 0; value 1");
         assert!(damage(7).to_string().ends_with("value 4; and 2 more"));
-        let store = Place::new(Engine::Memory, "").start().await.unwrap();
+        let store = Site::new(Engine::Memory, "").start().await.unwrap();
         assert_eq!(whole(store.as_ref(), |_| ()).await, Ok(End::default()));
         let put = (b"key".to_vec(), Bytes::from_static(b"value"));
         store.commit(Write::new([], [put], []).unwrap().into()).await.unwrap();

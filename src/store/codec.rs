@@ -25,7 +25,7 @@ use super::StoreError;
 
 /// The newest head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct LogHead {
     /// Its right edge.
     pub frontier: Frontier,
     /// The signed note.
@@ -60,7 +60,7 @@ struct StoredHead {
     clock: u64,
 }
 
-impl Head {
+impl LogHead {
     /// As it is stored: protobuf.
     #[must_use]
     pub fn encode(&self) -> Bytes {

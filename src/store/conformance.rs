@@ -18,7 +18,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_keeps_the_contract() {
-    let store = Place::new(Engine::Memory, "").create("test", 1).await.unwrap();
+    let store = Site::new(Engine::Memory, "").create("test", 1).await.unwrap();
     keeps_the_contract(&store).await;
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn keeps_the_contract(store: &Arc<dyn Store>) {
 /// The same, and after that what only an engine with files can do.
 async fn on_disk_keeps_the_contract(engine: Engine) {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::new(engine, dir.path().join("a").join("store"));
+    let place = Site::new(engine, dir.path().join("a").join("store"));
     assert_eq!(place.open("test").await.err(), Some(FormatError::Missing.into()));
     let store = place.create("test", 1).await.unwrap();
     assert_eq!(store.engine(), engine.name());
@@ -343,7 +343,7 @@ async fn says_what_it_holds(store: &dyn Store) {
     assert_eq!(check::whole(store, |_| ()).await, Ok(end));
 }
 
-async fn keeps_all_when_reopened(place: &Place, store: Arc<dyn Store>) {
+async fn keeps_all_when_reopened(place: &Site, store: Arc<dyn Store>) {
     let everything = async |store: &dyn Store| {
         let (mut range, mut entries) = (KeyRange::prefix(b""), Vec::new());
         loop {
@@ -368,7 +368,7 @@ async fn keeps_all_when_reopened(place: &Place, store: Arc<dyn Store>) {
     assert!(next > last, "revisions grow across restarts, also past deleted keys");
 }
 
-async fn refuses_other_formats(place: &Place) {
+async fn refuses_other_formats(place: &Site) {
     let refusal = async |directory| match place.open(directory).await {
         Err(StoreError::Format(refused)) => refused.to_string(),
         Err(other) => panic!("{other}"),
@@ -472,7 +472,7 @@ async fn gated(engine: Engine) -> (TempDir, Arc<Gate>, Arc<dyn Store>) {
     let dir = tempfile::tempdir().unwrap();
     let gate = Arc::new(Gate::default());
     let disk = Arc::clone(&gate) as Arc<dyn Disk>;
-    let store = Place::on(engine, dir.path(), disk).create("test", 1).await.unwrap();
+    let store = Site::on(engine, dir.path(), disk).create("test", 1).await.unwrap();
     (dir, gate, store)
 }
 

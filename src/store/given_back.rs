@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::disk::{Disk, Fdatasync};
 
-use super::{Engine, Pages, Place, Store, Versioned, Write, check};
+use super::{Engine, Pages, Site, Store, Versioned, Write, check};
 
 const VALUES: u32 = 640;
 /// At a time: a batch has 2 MiB.
@@ -31,13 +31,13 @@ async fn commit(store: &dyn Store, puts: &[u32], deletes: &[u32]) {
     store.commit(Write::new([], puts, deletes).unwrap().into()).await.unwrap();
 }
 
-fn size(place: &Place) -> u64 {
+fn size(place: &Site) -> u64 {
     let file = ["db", super::redb::FILE].map(|file| place.path().join(file));
     file.iter().find_map(|file| file.metadata().ok()).unwrap().len()
 }
 
 /// A store of 40 MiB whose file is larger, closed.
-async fn filled(place: &Place) -> Vec<u32> {
+async fn filled(place: &Site) -> Vec<u32> {
     let store = place.create(NAME, 1).await.unwrap();
     let all: Vec<u32> = (0..VALUES).collect();
     for some in all.chunks(SOME) {
@@ -47,7 +47,7 @@ async fn filled(place: &Place) -> Vec<u32> {
 }
 
 /// Deletes all but the last, which stand at the end of the file.
-async fn emptied(place: &Place, all: &[u32]) -> BTreeMap<Vec<u8>, Versioned> {
+async fn emptied(place: &Site, all: &[u32]) -> BTreeMap<Vec<u8>, Versioned> {
     let store = place.open(NAME).await.unwrap();
     for some in all[..all.len() - SOME].chunks(SOME) {
         commit(store.as_ref(), &[], some).await;
@@ -66,7 +66,7 @@ async fn content(store: &dyn Store) -> BTreeMap<Vec<u8>, Versioned> {
 
 async fn a_start_gives_back_what_is_free(engine: Engine) {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::on(engine, dir.path().join("store"), Arc::new(Fdatasync));
+    let place = Site::on(engine, dir.path().join("store"), Arc::new(Fdatasync));
     let all = filled(&place).await;
     let grown = size(&place);
     assert!(grown > 64 * MIB, "{grown}");
@@ -94,9 +94,9 @@ async fn a_start_gives_back_what_is_free_of_a_file_that_is_mostly_free_on_sled()
 }
 
 /// A store of sled with a few values, whose file is large and mostly free.
-async fn mostly_free(disk: Arc<dyn Disk>) -> (TempDir, Place, BTreeMap<Vec<u8>, Versioned>) {
+async fn mostly_free(disk: Arc<dyn Disk>) -> (TempDir, Site, BTreeMap<Vec<u8>, Versioned>) {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::on(Engine::Sled, dir.path().join("store"), disk);
+    let place = Site::on(Engine::Sled, dir.path().join("store"), disk);
     let store = place.create(NAME, 1).await.unwrap();
     commit(store.as_ref(), &[1, 2, 3], &[]).await;
     commit(store.as_ref(), &[2], &[3]).await;
@@ -109,7 +109,7 @@ async fn mostly_free(disk: Arc<dyn Disk>) -> (TempDir, Place, BTreeMap<Vec<u8>, 
 const LARGE: u64 = 80 * MIB;
 
 /// The store is looked at as a start does, has all that it had, and nothing else stands beside it.
-async fn is_whole_after_a_start(place: &Place, kept: &BTreeMap<Vec<u8>, Versioned>, at: &str) {
+async fn is_whole_after_a_start(place: &Site, kept: &BTreeMap<Vec<u8>, Versioned>, at: &str) {
     let looked = place.look(NAME, |_| ()).await.unwrap_or_else(|why| panic!("{at}: {why}"));
     assert_eq!(content(looked.store.as_ref()).await, *kept, "{at}");
     drop(looked);
@@ -119,7 +119,7 @@ async fn is_whole_after_a_start(place: &Place, kept: &BTreeMap<Vec<u8>, Versione
     assert_eq!(beside(place), ["store"], "{at}");
 }
 
-fn beside(place: &Place) -> Vec<String> {
+fn beside(place: &Site) -> Vec<String> {
     let listed = place.path().parent().unwrap().read_dir().unwrap();
     let mut names: Vec<_> =
         listed.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
@@ -128,7 +128,7 @@ fn beside(place: &Place) -> Vec<String> {
 }
 
 /// A new store has another directory.
-fn directory(place: &Place) -> u64 {
+fn directory(place: &Site) -> u64 {
     place.path().metadata().unwrap().ino()
 }
 

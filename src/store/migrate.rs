@@ -24,11 +24,11 @@ use crate::tlog::head::Frontier;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
-use super::codec::{self, Head};
+use super::codec::{self, LogHead};
 use super::format::{self, FORMAT, Format, FormatError};
 use super::{
-    Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, keys, lock, parts,
-    redb, sled_file, tail,
+    Batch, Looked, Pages, Site, Store, StoreError, Unmerged, Write, check, keys, lock, parts, redb,
+    sled_file, tail,
 };
 
 /// What a migration did, or would do.
@@ -117,9 +117,9 @@ fn unreadable(key: &[u8], why: &dyn fmt::Display) -> StoreError {
 ///
 /// # Errors
 /// [`FormatError::Current`] if it has the format of today; [`StoreError::Corrupt`] if its log is not
-/// the one that it signed, or more may be missing than one commit; otherwise as [`Place::open`].
+/// the one that it signed, or more may be missing than one commit; otherwise as [`Site::open`].
 pub async fn migrate(
-    place: &Place,
+    place: &Site,
     directory: &str,
     dry_run: bool,
     copied: impl FnMut(u64),
@@ -167,7 +167,7 @@ const OR_A_CRASH: &str = "if it was only not stopped in order, the version that 
 
 /// How many values a new store has, which is whole, closed and durable.
 pub(super) async fn settled(
-    place: &Place,
+    place: &Site,
     fresh: &Path,
     new: Arc<dyn Store>,
 ) -> Result<u64, StoreError> {
@@ -182,10 +182,10 @@ pub(super) async fn settled(
 }
 
 /// The new store is whole, and was cut off before it had the old one's name.
-async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated, StoreError> {
+async fn finish(place: &Site, kept: PathBuf, dry_run: bool) -> Result<Migrated, StoreError> {
     let fresh = unfinished(place.path());
     let new = place.in_directory(&fresh).looked().await?.store;
-    let Head { frontier, .. } = head(new.as_ref()).await?;
+    let LogHead { frontier, .. } = head(new.as_ref()).await?;
     let values = check::whole(new.as_ref(), |_| ()).await?.values;
     drop(new);
     if !dry_run {
@@ -194,7 +194,7 @@ async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated,
     Ok(Migrated { from: None, values, entries: frontier.size(), kept })
 }
 
-pub(super) fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn take_its_place(place: &Site, from: &Path, to: &Path) -> Result<(), StoreError> {
     let io = |error: io::Error| lock::unusable(to, &error);
     fs::rename(from, to).map_err(io)?;
     disk::sync_path(place.disk(), disk::parent(to)).map_err(io)
@@ -335,9 +335,9 @@ async fn log_is_signed(store: &dyn Store, directory: &str) -> Result<u64, StoreE
     Ok(frontier.size())
 }
 
-async fn head(store: &dyn Store) -> Result<Head, StoreError> {
+async fn head(store: &dyn Store) -> Result<LogHead, StoreError> {
     let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
-    Head::decode(found.value(keys::LOG_HEAD).ok_or_else(|| other_log("the head is missing"))?)
+    LogHead::decode(found.value(keys::LOG_HEAD).ok_or_else(|| other_log("the head is missing"))?)
 }
 
 fn other_log(why: &str) -> StoreError {

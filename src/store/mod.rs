@@ -31,9 +31,9 @@ pub mod migrate;
 mod open;
 mod overlay;
 pub mod parts;
-mod place;
 mod redb;
 pub mod salvage;
+mod site;
 mod sled;
 mod sled_file;
 mod tail;
@@ -42,7 +42,7 @@ mod write;
 mod writer;
 
 pub use hints::Hints;
-pub use place::{Engine, Looked, Place, Torn, UnknownEngine};
+pub use site::{Engine, Looked, Site, Torn, UnknownEngine};
 pub use value::{End, Stored};
 pub use write::{Batch, LimitExceeded, Unmerged, Write, limits};
 

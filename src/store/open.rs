@@ -11,15 +11,15 @@ use super::closed::{self, Closed};
 use super::format::{self, FormatError};
 use super::memory::Memory;
 use super::migrate::unfinished;
-use super::place::{Engine, Looked, Place, Torn};
 use super::redb::{self, Redb};
+use super::site::{Engine, Looked, Site, Torn};
 use super::sled::Sled;
 use super::sled_file;
 use super::value::Found;
 use super::{Store, StoreError, check};
 use crate::disk::Disk;
 
-impl Place {
+impl Site {
     /// Creates the store of `directory`.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Place {
     /// nothing is. `looked_at` is told now and then how many bytes there were so far.
     ///
     /// # Errors
-    /// As [`Place::open`]; [`StoreError::Damaged`].
+    /// As [`Site::open`]; [`StoreError::Damaged`].
     pub async fn look(
         &self,
         directory: &str,
@@ -154,7 +154,7 @@ mod tests {
     async fn a_store_of_another_engine_is_told_from_none() {
         for (made, asked) in [(Engine::Sled, Engine::Redb), (Engine::Redb, Engine::Sled)] {
             let folder = tempfile::tempdir().unwrap();
-            let open = |engine| Place::new(engine, folder.path());
+            let open = |engine| Site::new(engine, folder.path());
             assert_eq!(open(asked).open("test").await.err(), Some(FormatError::Missing.into()));
             drop(open(made).create("test", 1).await.unwrap());
             let expected = FormatError::OtherEngine { found: made, expected: asked };

@@ -518,7 +518,7 @@ impl StorageBackend for Synced {
 mod tests {
     use std::sync::atomic::AtomicI64;
 
-    use super::super::{Engine, Place, Write, check};
+    use super::super::{Engine, Site, Write, check};
     use super::*;
     use crate::disk::Fdatasync;
 
@@ -558,7 +558,7 @@ mod tests {
     #[tokio::test]
     async fn who_looks_reads_every_value() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(Engine::Redb, dir.path());
+        let place = Site::new(Engine::Redb, dir.path());
         drop(place.create("test", 1).await.unwrap());
         place.look("test", |_| ()).await.unwrap();
         let store = Redb::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();

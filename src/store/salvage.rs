@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::migrate::{beside, clear, settled, take_its_place};
 use super::value::Found;
-use super::{Batch, Engine, Place, Store, StoreError, Unmerged, Write, format, lock};
+use super::{Batch, Engine, Site, Store, StoreError, Unmerged, Write, format, lock};
 
 /// Keys and their values.
 pub type Values = BTreeMap<Vec<u8>, Bytes>;
@@ -21,7 +21,7 @@ pub type Values = BTreeMap<Vec<u8>, Bytes>;
 ///
 /// # Errors
 /// There is no store; another process holds it; its files cannot be read.
-pub async fn read(place: &Place) -> Result<(Values, Option<u64>), StoreError> {
+pub async fn read(place: &Site) -> Result<(Values, Option<u64>), StoreError> {
     let Found { values, missing } = place.salvage().await?;
     let values = values.into_iter().map(|(key, stored)| (key, stored.bytes)).collect();
     Ok((values, missing))
@@ -32,7 +32,7 @@ pub async fn read(place: &Place) -> Result<(Values, Option<u64>), StoreError> {
 /// # Errors
 /// As [`Store::commit`].
 pub async fn in_memory(values: &Values) -> Result<Arc<dyn Store>, StoreError> {
-    let store = Place::new(Engine::Memory, "").start().await?;
+    let store = Site::new(Engine::Memory, "").start().await?;
     fill(store.as_ref(), values).await?;
     Ok(store)
 }
@@ -42,7 +42,7 @@ pub async fn in_memory(values: &Values) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// # Errors
 /// Something is there; the disk.
-pub async fn write(place: &Place, directory: &str, values: &Values) -> Result<u64, StoreError> {
+pub async fn write(place: &Site, directory: &str, values: &Values) -> Result<u64, StoreError> {
     let fresh = beside(place.path(), "salvaged-in-part");
     if place.path().exists() {
         return Err(lock::cannot_open(place.path(), &"it is there already: name another folder"));

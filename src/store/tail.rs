@@ -220,7 +220,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::sled::Sled;
-    use super::super::{Engine, Place, Write, check};
+    use super::super::{Engine, Site, Write, check};
     use super::*;
     use crate::disk::Fdatasync;
     use crate::disk::whole::tests::{Asked, in_order};
@@ -228,7 +228,7 @@ mod tests {
     /// As a kill leaves it: sled was not closed, so that its snapshot is of the start before.
     async fn killed() -> TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(Engine::Sled, dir.path().join("running"));
+        let place = Site::new(Engine::Sled, dir.path().join("running"));
         let store = place.create("test", 1).await.unwrap();
         for number in 0..30 {
             let value = Bytes::from(vec![number; 300 << 10]);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     async fn is_whole(dir: &TempDir) {
-        let looked = Place::new(Engine::Sled, dir.path()).look("test", |_| ()).await.unwrap();
+        let looked = Site::new(Engine::Sled, dir.path()).look("test", |_| ()).await.unwrap();
         assert_eq!(check::whole(looked.store.as_ref(), |_| ()).await.unwrap().values, 31);
         drop(looked);
         let store = Sled::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();

@@ -17,7 +17,7 @@ use liaison::service::{self, CannotStart};
 use liaison::signed::canonical::LARGEST;
 use liaison::signed::dsse::{Envelope, Kind};
 use liaison::signed::proto::{self, AuditRecord, Proposal};
-use liaison::store::{Engine, Place, Write, codec, keys};
+use liaison::store::{Engine, Site, Write, codec, keys};
 use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use liaison::wire::v1::carry_out_response::Done;
 use liaison::wire::v1::{
@@ -781,7 +781,7 @@ async fn a_store_that_went_back_uses_no_act_from_before() {
         }
         if saved {
             let folder = tempfile::tempdir().unwrap();
-            let to = Place::new(Engine::Redb, folder.path().join("store"));
+            let to = Site::new(Engine::Redb, folder.path().join("store"));
             salvaged(&open, &to).await;
             put_back(&open, &to);
         }

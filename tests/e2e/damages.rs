@@ -13,7 +13,7 @@ use liaison::service::epochs::{self, Which};
 use liaison::service::salvage::salvage;
 use liaison::service::scrub::What;
 use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
-use liaison::store::{Engine, Pages, Place, Store, StoreError, Versioned, Write, codec, keys};
+use liaison::store::{Engine, Pages, Site, Store, StoreError, Versioned, Write, codec, keys};
 
 use crate::support::says;
 use crate::support::{NAME, Open, Party, TestNet, Trust, contents, dates, home};
@@ -543,7 +543,7 @@ async fn a_file_that_does_not_begin_as_its_engine_writes_it_is_damaged() {
 /// is not is named.
 async fn saved(open: &Open, all: &Everything) -> u64 {
     let to = tempfile::tempdir().unwrap();
-    let to = Place::new(Engine::Redb, to.path().join("store"));
+    let to = Site::new(Engine::Redb, to.path().join("store"));
     let settings = open.settings();
     let (name, high_water) = (&settings.name, &settings.high_water);
     let salvaged = salvage(&open.place(), Some(&to), None, name, high_water, |_| ()).await;

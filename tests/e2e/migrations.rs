@@ -18,7 +18,7 @@ use liaison::signed::proto::{self, Class, Outcome};
 use liaison::store::blobs::Blobs as _;
 use liaison::store::format::{self, FormatError};
 use liaison::store::migrate::{Migrated, migrate};
-use liaison::store::{Engine, Place, Store, StoreError, check, codec, keys};
+use liaison::store::{Engine, Site, Store, StoreError, check, codec, keys};
 
 use crate::support::{
     DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, contents, dates, key, says,
@@ -164,7 +164,7 @@ fn write(engine: Engine, path: &Path, values: &BTreeMap<Vec<u8>, Bytes>) {
     }
 }
 
-async fn migrated(place: &Place) -> Migrated {
+async fn migrated(place: &Site) -> Migrated {
     migrate(place, NAME, false, |_| ()).await.unwrap()
 }
 
@@ -194,7 +194,7 @@ async fn is_refused_until_migrated(number: u8, engine: Engine) {
     assert_eq!(found, values);
     let service = open.start(store).await.unwrap();
     assert_eq!(service.state().head.size, done.entries);
-    let kept = Place::new(engine, done.kept);
+    let kept = Site::new(engine, done.kept);
     assert_eq!(kept.open(NAME).await.err(), Some(FormatError::Earlier.into()));
 }
 

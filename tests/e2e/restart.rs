@@ -7,7 +7,7 @@ use liaison::ambient::Ambient;
 use liaison::domain::refusal::OwnKey;
 use liaison::domain::state::Key;
 use liaison::service::{self, CannotStart, Keys, Settings};
-use liaison::store::codec::Head;
+use liaison::store::codec::LogHead;
 use liaison::store::format::FormatError;
 use liaison::store::{Engine, Store, StoreError, Write, keys};
 
@@ -247,8 +247,8 @@ async fn a_head_with_another_clock_than_its_entries_stops_the_start() {
         let open = stopped().await;
         let store = open.place().open("un.example").await.unwrap();
         overwrite(store.as_ref(), keys::LOG_HEAD.to_vec(), |value| {
-            let head = Head::decode(value).unwrap();
-            *value = Head { clock, ..head }.encode().to_vec();
+            let head = LogHead::decode(value).unwrap();
+            *value = LogHead { clock, ..head }.encode().to_vec();
         })
         .await;
         let found = open.start(store).await.err();

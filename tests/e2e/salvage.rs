@@ -11,7 +11,7 @@ use liaison::service::scrub::{Fault, Report, What, goes_as_far, scrub};
 use liaison::service::{self, Shown};
 use liaison::signed::proto::AuditRecord;
 use liaison::store::blobs::Blobs;
-use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
+use liaison::store::{Engine, Site, StoreError, Write, codec, keys};
 use liaison::wire::v1::GetAuditRequest;
 use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use prost::Message as _;
@@ -113,7 +113,7 @@ async fn a_salvaged_audit_trail_goes_on_behind_its_last_record() {
             change(&copy, None, Some(key.clone())).await;
         }
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let to = Site::new(Engine::Redb, folder.path().join("store"));
         let faults = salvaged(&copy, &to).await.report.faults;
         match fault {
             Some(fault) => {
@@ -239,18 +239,18 @@ async fn a_mailbox_that_is_saved_does_not_go_on_from_another_history() {
     let later = Value::Mailbox(Mailbox { epoch: stands.epoch + 1, count: 2, chain });
     change(&open, Some((stored.clone(), codec::encode(&later))), None).await;
     let folder = tempfile::tempdir().unwrap();
-    let to = Place::new(Engine::Redb, folder.path().join("store"));
+    let to = Site::new(Engine::Redb, folder.path().join("store"));
     let done = salvaged(&open, &to).await;
     assert!(done.report.broken.contains(&contact("jp/cert")), "{:?}", done.report);
     let saved = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
     assert_eq!(codec::decode(&key, &saved[&stored].1).unwrap(), later);
 }
 
-pub(crate) async fn salvaged(open: &Open, to: &Place) -> Salvaged {
+pub(crate) async fn salvaged(open: &Open, to: &Site) -> Salvaged {
     tried(open, to).await.unwrap()
 }
 
-async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
+async fn tried(open: &Open, to: &Site) -> Result<Salvaged, StoreError> {
     let (blobs, settings) = (open.blobs(), open.settings());
     let blobs = Some(blobs.as_ref() as &dyn Blobs);
     let (name, high_water) = (&settings.name, &settings.high_water);
@@ -258,7 +258,7 @@ async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
 }
 
 /// The salvaged store takes the place of the damaged one,
-pub(crate) fn put_back(open: &Open, to: &Place) {
+pub(crate) fn put_back(open: &Open, to: &Site) {
     std::fs::remove_dir_all(open.place().path()).unwrap();
     std::fs::rename(to.path(), open.place().path()).unwrap();
 }
@@ -284,7 +284,7 @@ async fn what_follows_from_the_rest_is_put_in_again() {
             change(&open, None, Some(key.clone())).await;
         }
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(other, folder.path().join("store.of-today"));
+        let to = Site::new(other, folder.path().join("store.of-today"));
         // A salvage that was cut off is begun anew; what it did not begin is somebody's.
         let fresh = folder.path().join("store.of-today.salvaged-in-part");
         let others = [folder.path().join("store.new"), fresh.clone(), fresh.join("blobs")];
@@ -330,7 +330,7 @@ async fn what_is_due_and_listed_follows_from_messages_alone() {
     let said = looked_through(&open).await;
     assert_eq!(said.of(What::Bodies).1, 1, "{:?}", said.faults);
     let folder = tempfile::tempdir().unwrap();
-    let to = Place::new(Engine::Redb, folder.path().join("store"));
+    let to = Site::new(Engine::Redb, folder.path().join("store"));
     let done = salvaged(&open, &to).await;
     assert!(done.report.is_whole(), "{:?}", done.report.faults);
     let mut found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
@@ -351,7 +351,7 @@ async fn values_that_cannot_be_read_are_counted() {
         let mailbox = &all[&keys::of(&Key::Mailbox(contact("jp/cert")))].1;
         crate::damages::spoil(&open, mailbox);
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let to = Site::new(Engine::Redb, folder.path().join("store"));
         let done = salvaged(&open, &to).await;
         let faults = &done.report.faults;
         assert!(faults.iter().all(|it| it.what == What::Values), "the rest follows: {faults:?}");
@@ -388,7 +388,7 @@ async fn what_stands_beside_messages_follows_from_them() {
         let faults = looked_through(&copy).await.faults;
         assert!(faults.iter().any(|it| it.to_string().contains(named)), "{named}: {faults:?}");
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let to = Site::new(Engine::Redb, folder.path().join("store"));
         let done = salvaged(&copy, &to).await;
         assert!(done.report.is_whole() && done.mended > 0, "{named}: {:?}", done.report.faults);
         let found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
@@ -406,7 +406,7 @@ async fn what_stands_beside_messages_follows_from_them() {
     let expired = Value::Entry(Entry::Gone(Gone { kind: shown.kind, digest, at: NOW }));
     change(&open, Some((entry, codec::encode(&expired))), Some(outcome.clone())).await;
     let folder = tempfile::tempdir().unwrap();
-    let done = salvaged(&open, &Place::new(Engine::Redb, folder.path().join("store"))).await;
+    let done = salvaged(&open, &Site::new(Engine::Redb, folder.path().join("store"))).await;
     let [fault] = &done.report.faults[..] else { panic!("{:?}", done.report.faults) };
     assert!(fault.to_string().contains("what became of it is missing"), "{fault}");
 }
@@ -443,7 +443,7 @@ async fn what_was_saved_is_served_again_and_what_is_gone_is_named() {
         let named = |id: &MessageId| format!("message {id} from fr/cert: the message is missing");
         assert!(why.contains(&named(&sent[1].0)) && why.contains("liaisond salvage"), "{why}");
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(engine, folder.path().join("store"));
+        let to = Site::new(engine, folder.path().join("store"));
         let done = salvaged(&open, &to).await;
         // What stood in one frame with it is lost too; which that is, the time decides.
         let faults: Vec<_> = done.report.faults.iter().map(Fault::to_string).collect();
@@ -496,7 +496,7 @@ async fn a_log_that_would_go_back_is_said() {
     let (open, _) = with_messages(Engine::Redb).await;
     change(&open, None, Some(keys::log_entry(2))).await;
     let folder = tempfile::tempdir().unwrap();
-    let done = salvaged(&open, &Place::new(Engine::Redb, folder.path().join("store"))).await;
+    let done = salvaged(&open, &Site::new(Engine::Redb, folder.path().join("store"))).await;
     assert!(done.log < done.shown.unwrap());
     let says = |it: &Fault| it.what == What::Log && it.why.contains("entry 2 is missing");
     assert!(done.report.faults.iter().any(says), "{:?}", done.report.faults);

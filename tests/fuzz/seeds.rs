@@ -25,7 +25,7 @@ use liaison::domain::refusal::Refusal;
 use liaison::domain::state::{Key, Mailbox};
 use liaison::signed::dsse::{self, Envelope};
 use liaison::signed::proto;
-use liaison::store::codec::{self, Head};
+use liaison::store::codec::{self, LogHead};
 use liaison::store::keys;
 use liaison::tlog::head::Frontier;
 use liaison::tlog::merkle::{Tree, leaf_hash};
@@ -471,7 +471,7 @@ fn stored() -> Seeds {
     let mailbox = Mailbox::empty(DIRECTORY.genesis(), &"at/cert".parse().unwrap());
     let mailbox = mailbox.append(liaison::domain::state::EntryKind::Addressed, Digest::of(b"x"));
     let checkpoint = golden("log/rules-1.checkpoint").into();
-    let head = Head { frontier: frontier(5), checkpoint, clock: NOW };
+    let head = LogHead { frontier: frontier(5), checkpoint, clock: NOW };
     let charter = DIRECTORY.charter();
     let value = |value| codec::encode(&value).to_vec();
     use liaison::domain::state::{Body, Entry, Message, Shown, Usage, Value};

@@ -332,9 +332,9 @@ impl Door {
         self: &Arc<Self>,
         from: IpAddr,
         whose: impl Fn(&KeyId) -> Party,
-    ) -> Result<Place, Full> {
+    ) -> Result<Slot, Full> {
         let taken = self.books().places.arrive(from, &whose, self.ambient.elapsed())?;
-        Ok(Place { door: Arc::clone(self), taken, key: None, session: None })
+        Ok(Slot { door: Arc::clone(self), taken, key: None, session: None })
     }
 
     /// Every connection whose handshake is done, by number.
@@ -400,7 +400,7 @@ impl Drop for Stay {
 
 /// A connection's place; given back by its drop.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     door: Arc<Door>,
     taken: Taken,
     /// What its peer has proven, listed or not.
@@ -409,7 +409,7 @@ pub struct Place {
     session: Option<u64>,
 }
 
-impl Place {
+impl Slot {
     /// The door that it is a place of.
     #[must_use]
     pub fn door(&self) -> &Door {
@@ -519,7 +519,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut books = self.door.books();
         books.places.leave(&self.taken);
@@ -535,7 +535,7 @@ pub struct InHand(Arc<Request>);
 
 #[derive(Debug)]
 struct Request {
-    place: Arc<Place>,
+    place: Arc<Slot>,
     whose: Whose,
     held: Mutex<Holding>,
     is_whole: AtomicBool,

@@ -41,17 +41,17 @@ impl World {
         self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    fn arrive(&self, from: IpAddr) -> Result<Place, Full> {
+    fn arrive(&self, from: IpAddr) -> Result<Slot, Full> {
         let directory = self.directory.lock().unwrap();
         let nobody = Party::Network(Network::of(from));
         self.door.arrive(from, |key| directory.get(key).unwrap_or(&nobody).clone())
     }
 
-    fn come_in(&self, from: u8, seat: &str) -> Result<Place, Full> {
+    fn come_in(&self, from: u8, seat: &str) -> Result<Slot, Full> {
         self.identify(address(from), &self::seat(from, seat))
     }
 
-    fn identify(&self, from: IpAddr, peer: &AuthenticPeer) -> Result<Place, Full> {
+    fn identify(&self, from: IpAddr, peer: &AuthenticPeer) -> Result<Slot, Full> {
         let key = KeyId::of(peer.to_string().as_bytes());
         let mut place = self.arrive(from)?;
         self.directory.lock().unwrap().insert(key, peer.party());
@@ -211,7 +211,7 @@ fn a_request_that_does_not_come_keeps_no_place() {
     let world = World::new(Limits { requests_of_a_network, strangers_bytes, ..FEW });
     let arrive = || Arc::new(world.arrive(address(1)).unwrap());
     let (headers, body) = (arrive(), arrive());
-    let asks = |place: &Arc<Place>| place.begin(place.party()).unwrap();
+    let asks = |place: &Arc<Slot>| place.begin(place.party()).unwrap();
     let (_nothing_comes, comes) = (asks(&headers), asks(&body));
     // As much in a second as is asked of everybody.
     for _ in 0..limits::VISITOR_PATIENCE.as_secs() {
@@ -339,7 +339,7 @@ const FEW_COMING: Limits = Limits {
     ..FEW
 };
 
-fn way(place: &Place) -> &At {
+fn way(place: &Slot) -> &At {
     &place.taken.at
 }
 
@@ -435,7 +435,7 @@ fn nobody_makes_room_for_who_does_not_come_in() {
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     // Its member has come so often that it comes elsewhere, and at last nowhere.
     let mut why = None;
-    let others: Vec<Place> =
+    let others: Vec<Slot> =
         std::iter::from_fn(|| world.arrive(address(1)).map_err(|full| why = Some(full)).ok())
             .take(20)
             .collect();
@@ -752,7 +752,7 @@ fn one_seat_leaves_its_colleagues_requests_and_bytes() {
 fn a_key_is_told_to_wait_so_often_on_all_its_connections() {
     let world = World::new(FEW);
     let [one, again] = [0; 2].map(|_| world.come_in(1, "fr/cert/a").unwrap());
-    let told = [&one, &again, &one, &again, &one].map(Place::may_ask_on);
+    let told = [&one, &again, &one, &again, &one].map(Slot::may_ask_on);
     assert_eq!(told, [true, true, true, false, false].map(Some));
     drop((one, again));
     assert_eq!(

@@ -4,7 +4,7 @@ use std::vec;
 
 use super::node::{Node, Pairs};
 use super::recover::Recovered;
-use super::table::{Page, Place};
+use super::table::{Page, Spot};
 use super::{Damage, Files, log, node};
 
 /// All keys and values in order.
@@ -34,8 +34,8 @@ impl<'a> Entries<'a> {
 pub(in crate::store) struct Leaf {
     pub(in crate::store) lo: Vec<u8>,
     page: u64,
-    base: Place,
-    links: Vec<Place>,
+    base: Spot,
+    links: Vec<Spot>,
 }
 
 impl Recovered<'_> {

@@ -38,7 +38,7 @@ use log::{Found, Frame, Header, WINDOW};
 use node::Node;
 pub(super) use node::Pairs;
 pub(super) use recover::Recovered;
-use table::{Message, Place, Snapshot};
+use table::{Message, Snapshot, Spot};
 
 /// The file in the store's directory that sled keeps its log in.
 pub(in crate::store) const FILE: &str = "db";
@@ -133,7 +133,7 @@ impl Files {
     }
 
     /// The body of the message at `place`, if it is of `page`.
-    fn body(&self, page: u64, place: Place) -> Result<(log::Kind, Vec<u8>), Damage> {
+    fn body(&self, page: u64, place: Spot) -> Result<(log::Kind, Vec<u8>), Damage> {
         let lost = || Damage::Page { page };
         let room = self.size - place.at % self.size;
         let there = self.length.saturating_sub(place.at).min(place.length).min(room) as usize;
@@ -150,7 +150,7 @@ impl Files {
     }
 
     /// A node with its changes.
-    fn node(&self, page: u64, base: Place, links: &[Place]) -> Result<Node, Damage> {
+    fn node(&self, page: u64, base: Spot, links: &[Spot]) -> Result<Node, Damage> {
         let lost = || Damage::Page { page };
         let (kind, body) = self.body(page, base)?;
         let mut node = Node::read(&body).filter(|_| kind == log::Kind::Node).ok_or_else(lost)?;

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use super::log::{self, Kind};
 use super::node::{Link, Node};
-use super::table::{Message, Place};
+use super::table::{Message, Spot};
 use super::{Damage, Files};
 
 impl Files {
@@ -91,8 +91,8 @@ impl Files {
 /// What a page said from one base to the next.
 struct State {
     page: u64,
-    base: Place,
-    links: Vec<Place>,
+    base: Spot,
+    links: Vec<Spot>,
     /// The base before this one, or 0.
     before: u64,
 }

@@ -5,7 +5,7 @@ use super::log::{Frame, Kind};
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Spot {
     pub(super) lsn: u64,
     /// In the file.
     pub(super) at: u64,
@@ -17,12 +17,12 @@ pub(super) struct Place {
 pub(super) struct Message {
     pub(super) kind: Kind,
     pub(super) page: u64,
-    pub(super) place: Place,
+    pub(super) place: Spot,
 }
 
 impl Message {
     pub(super) fn new(frame: &Frame, lsn: u64, at: u64) -> Self {
-        let place = Place { lsn, at, length: frame.length() as u64 };
+        let place = Spot { lsn, at, length: frame.length() as u64 };
         Self { kind: frame.kind, page: frame.page, place }
     }
 }
@@ -32,9 +32,9 @@ impl Message {
 pub(super) enum Page {
     #[default]
     Unknown,
-    Free(Place),
+    Free(Spot),
     /// Whole, and what changed since.
-    There(Place, Vec<Place>),
+    There(Spot, Vec<Spot>),
 }
 
 /// All pages by number.
@@ -88,7 +88,7 @@ impl Table {
     pub(super) fn snapshot(&self, end: u64, active: Option<u64>) -> Option<Vec<u8>> {
         let mut bytes = end.checked_add(1)?.to_le_bytes().to_vec();
         bytes.extend(number(active.map_or(0, |active| active + 1)));
-        let mut place = |parts: Option<u8>, Place { lsn, at, length }: &Place, is_sized: bool| {
+        let mut place = |parts: Option<u8>, Spot { lsn, at, length }: &Spot, is_sized: bool| {
             bytes.extend(parts);
             bytes.extend(lsn.to_le_bytes());
             bytes.push(0);
@@ -114,7 +114,7 @@ impl Table {
     }
 
     /// Every place that counts, with its page.
-    pub(super) fn places(&self) -> impl Iterator<Item = (u64, Place)> {
+    pub(super) fn places(&self) -> impl Iterator<Item = (u64, Spot)> {
         (0..).zip(&self.0).flat_map(|(page, there)| {
             let (base, links) = match there {
                 Page::Unknown => (None, &[][..]),
@@ -126,7 +126,7 @@ impl Table {
     }
 }
 
-fn newest(base: Place, links: &[Place]) -> u64 {
+fn newest(base: Spot, links: &[Spot]) -> u64 {
     links.last().map_or(base.lsn, |link| link.lsn)
 }
 
@@ -167,12 +167,12 @@ impl Snapshot {
 }
 
 /// A place in the log, one in the file, not in a file of its own, and how long it is.
-fn pointer(reader: &mut Reader<'_>, is_sized: bool) -> Option<Place> {
+fn pointer(reader: &mut Reader<'_>, is_sized: bool) -> Option<Spot> {
     let lsn = reader.lsn()?;
     if reader.byte()? != 0 {
         return None;
     }
     let at = reader.number()?;
     let length = if is_sized { reader.number()? } else { 0 };
-    Some(Place { lsn, at, length })
+    Some(Spot { lsn, at, length })
 }

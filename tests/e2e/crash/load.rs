@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use bytes::Bytes;
 use liaison::disk::{Disk, Fdatasync};
 use liaison::store::format::FormatError;
-use liaison::store::{Engine, Place, Revision, Store, StoreError, Write};
+use liaison::store::{Engine, Revision, Site, Store, StoreError, Write};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -138,7 +138,7 @@ pub(super) fn run_if_asked() {
         _ => Arc::new(LeftOut),
     };
     let ended: Result<(), StoreError> = Runtime::new().unwrap().block_on(async {
-        let place = Place::on(engine, path, disk);
+        let place = Site::on(engine, path, disk);
         let store = match place.open(DIRECTORY).await {
             Err(StoreError::Format(FormatError::Missing)) => place.create(DIRECTORY, 1).await?,
             opened => opened?,
@@ -183,7 +183,7 @@ async fn write_on(store: Arc<dyn Store>, writer: u64) -> Result<(), StoreError> 
 pub(super) fn verify(engine: Engine, path: &Path, acked: &Acked) -> Result<(), String> {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        let place = Place::new(engine, path.join("store"));
+        let place = Site::new(engine, path.join("store"));
         // What a start looks at calls no torn end damage.
         match place.look(DIRECTORY, |_| ()).await {
             Err(StoreError::Format(FormatError::Missing)) if acked.0.is_empty() => {}

@@ -26,7 +26,7 @@ use liaison::server::listen::{self, Drained, Entrance, Limits};
 use liaison::server::{Ended, Serving, run};
 use liaison::service::{self, CannotStart, Keys, Service, Settings, Storage, door};
 use liaison::store::blobs::FileBlobs;
-use liaison::store::{Engine, KeyRange, Place, Store};
+use liaison::store::{Engine, KeyRange, Site, Store};
 use liaison::tls::client::ClientTls;
 use liaison::tls::{self, Identity, Link};
 use rustls::ServerConfig;
@@ -116,8 +116,8 @@ pub(crate) fn home(engine: Engine) -> Open {
 }
 
 impl Open {
-    pub(crate) fn place(&self) -> Place {
-        Place::on(self.engine, self.home.path().join("store"), Arc::clone(&self.disk))
+    pub(crate) fn place(&self) -> Site {
+        Site::on(self.engine, self.home.path().join("store"), Arc::clone(&self.disk))
     }
 
     pub(crate) fn high_water(&self) -> PathBuf {

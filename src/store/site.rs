@@ -15,20 +15,20 @@ pub use super::engine::{Engine, UnknownEngine};
 
 /// An engine and the directory it keeps its files in.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Site {
     pub(super) engine: Engine,
     path: PathBuf,
     disk: Arc<dyn Disk>,
 }
 
-impl Place {
+impl Site {
     /// The store of `engine` in the directory `path`, on the real disk.
     #[must_use]
     pub fn new(engine: Engine, path: impl Into<PathBuf>) -> Self {
         Self::on(engine, path, Arc::new(Fdatasync))
     }
 
-    /// As [`Place::new`], with another way to sync: for tests that stop or fail it.
+    /// As [`Site::new`], with another way to sync: for tests that stop or fail it.
     #[must_use]
     pub fn on(engine: Engine, path: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
         Self { engine, path: path.into(), disk }
