@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::client::files::faults;
 use crate::client::format::OUTBOX_INDEX;
 use crate::client::message::testing::{FR, Net, sign_key};
 use crate::signed::dsse::Kind;
@@ -164,6 +165,29 @@ fn what_is_half_offered_is_judged_by_its_own_files() {
     let world = World::new();
     files::replace(&world.of(2, LOST), b"").unwrap();
     assert_eq!(world.kept().open().pending().unwrap(), [id(1), id(2)]);
+}
+
+/// Wherever offering it again, or the word that the relay has it, is cut off.
+#[test]
+fn what_is_marked_as_lost_is_seen_by_whoever_knew_that_it_went() {
+    type Act = fn(&Outbox) -> Result<(), OutboxError>;
+    let acts: [Act; 2] = [|outbox| outbox.offer_again(id(2)), |outbox| outbox.has_again(id(2))];
+    for (act, lost_before) in acts.into_iter().zip([false, true]) {
+        for some in 0.. {
+            let world = World::new().kept();
+            if lost_before {
+                world.open().offer_again(id(2)).unwrap();
+            }
+            let whole = faults::after(some, || act(&world.open())).is_ok();
+            let lost = world.open().state(id(2)).unwrap().lost;
+            let waits = world.open().pending().unwrap().contains(&id(2));
+            assert_eq!(waits, lost, "after {some} steps");
+            if whole {
+                assert_eq!(lost, !lost_before);
+                break;
+            }
+        }
+    }
 }
 
 #[test]
