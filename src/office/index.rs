@@ -13,7 +13,7 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -177,7 +177,7 @@ impl Index {
     pub fn open(folder: &Path, inbox: &Inbox) -> Result<Self, InboxError> {
         let path = folder.join(INDEX);
         let stored = files::read_if_there(&path, MAX_BYTES).ok().flatten();
-        let rows = stored.and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        let rows = stored.and_then(|bytes| decode(&bytes.into())).unwrap_or_default();
         let mut index = Self { path, rows, changed: false };
         if !index.fits(inbox)? {
             index.rows.clear();
@@ -204,9 +204,12 @@ impl Index {
         let since = self.since(inbox)?;
         self.changed |= !since.is_empty();
         self.rows.extend(since);
-        let done: BTreeSet<u64> = inbox.dealt_with()?.into_iter().collect();
+        if self.rows.iter().all(|row| !row.how.is_empty()) {
+            return Ok(());
+        }
+        let done = inbox.dealt_with()?;
         for row in &mut self.rows {
-            if row.how.is_empty() && done.contains(&row.number) {
+            if row.how.is_empty() && done.binary_search(&row.number).is_ok() {
                 row.how =
                     inbox.how(row.number)?.map_or_else(String::new, |how| how.code().to_owned());
                 self.changed = true;
@@ -316,8 +319,8 @@ pub fn fair(rows: Vec<&Row>) -> Vec<&Row> {
 /// Of a page of 50, so that six floods leave room.
 const OF_A_MEMBER: usize = 8;
 
-fn decode(bytes: &[u8]) -> Option<Vec<Row>> {
-    Some(Stored::decode(format::content(FORM, bytes)?).ok()?.rows)
+fn decode(bytes: &Bytes) -> Option<Vec<Row>> {
+    Some(Stored::decode(bytes.slice_ref(format::content(FORM, bytes)?)).ok()?.rows)
 }
 
 const INDEX: &str = "index";

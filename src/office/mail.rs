@@ -142,7 +142,10 @@ impl Mail {
     pub fn here(office: &Office) -> Result<Self, ClientError> {
         let replica = office.replica()?;
         office.tell_its_age(&replica)?;
-        Self::open(office, replica)
+        let mut mail = Self::open(office, replica)?;
+        // Who only reads may have no right to write, and has it made again.
+        drop(mail.index.keep());
+        Ok(mail)
     }
 
     /// The time by this machine's clock.

@@ -196,6 +196,8 @@ impl Mail {
     /// The copy of the directory, or files.
     pub fn page(&self, wanted: Wanted) -> Result<Page, ClientError> {
         let acks = self.acks(&self.due()?)?;
+        // Who only reads may have no right to write, and looks at each of it again.
+        drop(self.outbox.keep_index());
         let (mut numbers, muted) = self.listed(&acks, wanted.muted)?;
         let more = numbers.len().saturating_sub(wanted.most);
         numbers.truncate(wanted.most);
@@ -411,10 +413,11 @@ const FIRST: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::files::faults;
     use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
-    use crate::client::message::testing::{self, AT, FR, Net, PT, seat, sign_key};
+    use crate::client::message::testing::{self, AT, FR, FR_2, Net, PT, seat, sign_key};
     use crate::client::message::words as wording;
     use crate::office::collect::Taken;
     use crate::office::index::Index;
@@ -509,6 +512,67 @@ mod tests {
         assert_eq!(listed(&whole), [1, 2, 3]);
         let page = whole.mail.page(Wanted { most: 1, ..ALL }).unwrap();
         assert_eq!((numbers(&page), page.more), (vec![1], 2));
+    }
+
+    #[test]
+    fn what_this_seat_or_a_colleague_has_acknowledged_makes_room() {
+        let mut net = Net::new();
+        for _ in 0..3 {
+            let outside =
+                Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
+            let sealed = net.seal(outside, &testing::notification(0));
+            net.submit(&sealed.envelope).unwrap();
+        }
+        let (mut paris, mut colleague) = (Whole::of(&net, FR), Whole::of(&net, FR_2));
+        for (seat, number) in [(&mut paris, 3), (&mut colleague, 2)] {
+            seat.collect(&net);
+            acknowledged_here(&seat.mail, number);
+            seat.hand_in(&mut net);
+        }
+        paris.collect(&net);
+        let page = paris.mail.page(ALL).unwrap();
+        assert_eq!(numbers(&page), [1, 3, 2]);
+        let states = page.messages.iter().map(|row| row.state).collect::<Vec<_>>();
+        assert_eq!(states, [State::New, State::Acknowledged, State::Acknowledged]);
+    }
+
+    /// It was refused for good: nobody waits for it, and the message is open.
+    #[test]
+    fn an_acknowledgement_that_is_not_handed_in_any_more_leaves_the_message_open() {
+        let mut net = Net::new();
+        for _ in 0..2 {
+            let outside =
+                Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
+            let sealed = net.seal(outside, &testing::notification(0));
+            net.submit(&sealed.envelope).unwrap();
+        }
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        acknowledged_here(&paris.mail, 2);
+        assert_eq!(numbers(&paris.mail.page(ALL).unwrap()), [1, 2]);
+        let outbox = &paris.mail.outbox;
+        let waits = paris.mail.due().unwrap().into_iter().map(|due| due.id);
+        for id in waits.collect::<Vec<_>>() {
+            let request = outbox.request(id).unwrap();
+            outbox.refuse((id, &request), &Rule::WrongLetters.into()).unwrap();
+        }
+        let page = paris.mail.page(ALL).unwrap();
+        assert_eq!((numbers(&page), page.messages[0].state), (vec![2, 1], State::New));
+    }
+
+    /// Who has no right to write sees it all the same.
+    #[test]
+    fn a_page_keeps_what_it_looked_at_if_it_may() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        paris.hand_in(&mut net);
+        let index = paris.mail.folder.join("outbox/index");
+        assert!(faults::after(0, || paris.mail.page(ALL)).is_ok());
+        assert!(!index.exists());
+        paris.mail.page(ALL).unwrap();
+        assert!(index.exists());
     }
 
     #[test]
