@@ -39,8 +39,10 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod acknowledging;
+mod edges;
 pub(crate) mod expiry;
 pub(crate) mod homes;
+mod mailbox;
 mod reading;
 pub(crate) mod whole;
 
