@@ -39,6 +39,7 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod acknowledging;
+mod answered;
 mod edges;
 pub(crate) mod expiry;
 pub(crate) mod homes;
