@@ -176,8 +176,88 @@ pub fn mend(id: MessageId, cannot: &[(&ContactId, Why)], of: usize) -> Option<Me
 mod tests {
     use super::*;
     use crate::client::error::{ClientError, Side};
+    use crate::client::message::content::Writing;
     use crate::client::message::testing::Net;
     use crate::domain::refusal::Refusal;
+
+    #[test]
+    fn why_nothing_is_sealed_to_a_contact_is_what_the_directory_says_of_it() {
+        let mut net = Net::new();
+        net.roster("fr/cert-fr", 2, &[]);
+        net.withdraw("pt/cert-pt", 2);
+        let why = |id: &str| without_seats(&net.directory, &id.parse().unwrap());
+        assert_eq!(why("at/cert-at"), None);
+        assert_eq!(why("fr/cert-fr"), Some(Why::WithoutSeats));
+        assert_eq!(why("es/cert-es"), Some(Why::WithoutSeats));
+        assert_eq!(why("ie/cert-ie"), Some(Why::Listed));
+        assert_eq!(why("pt/cert-pt"), Some(Why::Gone));
+        assert_eq!(why("de/cert-de"), Some(Why::Gone));
+    }
+
+    #[test]
+    fn who_is_called_has_the_names_of_the_directory_and_of_his_member() {
+        let mut net = Net::new();
+        net.withdraw("pt/cert-pt", 2);
+        let called = |id: &str| {
+            let called = Called::of(&net.directory, &id.parse().unwrap());
+            let texts = |all: &[Text]| all.iter().map(|of| of.text.clone()).collect::<Vec<_>>();
+            (texts(&called.names), texts(&called.member))
+        };
+        let named = |names: &[&str], member: &[&str]| {
+            let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+            (texts(names), texts(member))
+        };
+        assert_eq!(called("fr/cert-fr"), named(&["fr/cert-fr"], &["fr"]));
+        assert_eq!(called("ie/cert-ie"), named(&["ie/cert-ie"], &["ie"]));
+        assert_eq!(called("pt/cert-pt"), named(&[], &["pt"]), "it is in the directory no more");
+        assert_eq!(called("de/cert-de"), named(&[], &[]));
+    }
+
+    #[test]
+    fn all_who_were_left_out_are_called_for_their_own_reason_and_named_at_the_end() {
+        use crate::client::message::testing::AT;
+        use crate::office::tests::whole::Whole;
+
+        let net = Net::new();
+        let vienna = Whole::of(&net, AT);
+        let ids = ["ie/cert-ie", "fr/cert-fr"].map(|id| id.parse::<ContactId>().unwrap());
+        let left_out = [(ids[0].clone(), Why::Listed), (ids[1].clone(), Why::Full)];
+        let calls = ToCall::all(&vienna.mail.replica, &left_out).unwrap();
+        let told: Vec<_> = calls.iter().map(|call| (call.of.contact.clone(), call.why)).collect();
+        assert_eq!(told, left_out);
+        assert!(calls.iter().all(|call| call.reach.is_empty() && call.of.names.len() == 1));
+        let ends = not_all(&calls);
+        assert_eq!((ends.family, &ends.reason), (Family::Partial, &Here::ByTelephone.into()));
+        for id in ids {
+            assert!(ends.sentence.contains(id.as_str()), "{ends}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_addressed_may_know_is_not_read_out() {
+        let net = Net::new();
+        let own = || Called::of(&net.directory, &"at/cert-at".parse().unwrap());
+        let script = |tlp: Tlp| {
+            let writing = Writing::new(crate::signed::proto::Kind::Incident, "A title", 1000);
+            let inside = writing.text("en", "text").finish().unwrap();
+            let Inside::Content(mut content) = inside else { panic!("content") };
+            content.tlp = tlp.into();
+            content.reference = "AT-7".to_owned();
+            Script::of(own(), &Inside::Content(content), Some("drill 1")).unwrap()
+        };
+        for tlp in [Tlp::Red, Tlp::Unspecified] {
+            assert_eq!(script(tlp).title, None, "{tlp:?}");
+        }
+        for tlp in [Tlp::AmberStrict, Tlp::Amber, Tlp::Green, Tlp::Clear] {
+            let script = script(tlp);
+            assert_eq!((script.title.as_deref(), script.tlp), (Some("A title"), tlp));
+            assert_eq!((script.drill.as_deref(), &*script.reference), (Some("drill 1"), "AT-7"));
+            assert_eq!(script.own, own());
+        }
+        // Machines are not read out.
+        let words = Inside::Words(Box::new(crate::client::message::words::words()));
+        assert_eq!(Script::of(own(), &words, None), None);
+    }
 
     #[test]
     fn who_cannot_have_it_is_called_and_the_others_are_enough() {

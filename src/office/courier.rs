@@ -244,3 +244,104 @@ impl Courier {
         ClientError { side: Side::Theirs, sentence, ..error }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::Family;
+    use crate::client::mend::Mend;
+    use crate::client::message::testing::{AT, Net, contact, notification, seat};
+    use crate::client::testlog::ambient_at;
+    use crate::domain::refusal::Refusal;
+    use crate::office::tests::whole::Whole;
+
+    /// Vienna, whose message to these contacts waits.
+    fn waiting(net: &Net, to: &[&str]) -> (Whole, MessageId) {
+        let vienna = Whole::of(net, AT);
+        let sealed = net.seal(net.outside(AT, to), &notification(0));
+        let request = Request::submit(sealed.envelope);
+        vienna.mail.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+        (vienna, sealed.id)
+    }
+
+    #[test]
+    fn whom_a_message_cannot_reach_is_called_and_the_others_may_have_it() {
+        let mut net = Net::new();
+        let (vienna, id) = waiting(&net, &["fr/cert-fr", "pt/cert-pt"]);
+        let (alone, single) = waiting(&net, &["fr/cert-fr"]);
+        let full = || {
+            let contacts = vec![contact("fr/cert-fr")];
+            ClientError::from(Refusal::MailboxShare { contacts, retry: None })
+        };
+        let mend = |of: &Whole, id, error: &dyn Fn() -> ClientError| {
+            let error = of.mail.courier().to_be_called((id, error())).unwrap();
+            error.mend.map(|mend| *mend)
+        };
+        let fr = || vec![contact("fr/cert-fr")];
+        assert_eq!(mend(&vienna, id, &full), Some(Mend::CallAndSkip(fr(), id)));
+        assert_eq!(mend(&alone, single, &full), Some(Mend::Call(fr())));
+        // What is no fault of a recipient is mended as it was.
+        let other = || ClientError::from(Refusal::StaleDirectory(contact("fr/cert-fr")));
+        assert_eq!(mend(&vienna, id, &other), Some(Mend::Sync));
+        let digest = || ClientError::from(Refusal::BodyDigest);
+        assert_eq!(mend(&vienna, id, &digest), None);
+        // Of what is not here nobody is named, and the error is mended as it was.
+        let nobody = MessageId::new(1, [1; 10]);
+        assert_eq!(mend(&vienna, nobody, &full), None);
+        assert_eq!(mend(&vienna, nobody, &other), Some(Mend::Sync));
+        // By the copy as it is: who has no seat any more is named besides.
+        net.roster("pt/cert-pt", 2, &[]);
+        let mut vienna = vienna;
+        vienna.sync(&net);
+        let both = vec![contact("fr/cert-fr"), contact("pt/cert-pt")];
+        let of = vienna.mail.addressing(id).unwrap().unwrap();
+        let order: Vec<_> = of.recipients.iter().map(|to| to.contact.clone()).collect();
+        assert_eq!(order, both);
+        assert_eq!(mend(&vienna, id, &full), Some(Mend::Call(both)));
+    }
+
+    #[test]
+    fn what_the_relay_says_and_the_copy_does_not_show_is_blamed_on_who_contradicts_the_others() {
+        let net = Net::new();
+        let (mut vienna, _) = waiting(&net, &["fr/cert-fr"]);
+        let outdated = ClientError::from(Refusal::StaleDirectory(contact("fr/cert-fr")));
+        let why = vienna.mail.courier().not_shown(outdated.clone());
+        assert_eq!((why.side, why.reason), (Side::Theirs, outdated.reason.clone()));
+        let sentence =
+            format!("the relay says what the directory does not show: {}", outdated.sentence);
+        assert_eq!(why.sentence, sentence);
+        // By its clock it is in the future: this one runs ahead of the service and the directory.
+        let directory = net.directory.clock();
+        vienna.mail.office.net.ambient = ambient_at(directory + 90_000);
+        let future = ClientError::from(Refusal::IssuedInFuture {
+            issued: directory + 90_000,
+            at: directory,
+        });
+        let why = vienna.mail.courier().not_shown(future.clone());
+        assert_eq!((why.side, why.mend.as_deref()), (Side::Ours, Some(&Mend::SetClock)));
+        assert!(why.sentence.starts_with(&future.sentence), "{why}");
+        assert!(!why.sentence.contains("does not show"), "{why}");
+    }
+
+    #[test]
+    fn who_stands_still_is_told_to_update_and_blames_nobody() {
+        let mut net = Net::new();
+        net.newer_rules();
+        let vienna = Whole::of(&net, AT);
+        let outdated = ClientError::from(Refusal::StaleDirectory(contact("fr/cert-fr")));
+        let why = vienna.mail.courier().not_shown(outdated);
+        assert_eq!((why.side, why.family), (Side::Ours, Family::UpdateMe));
+    }
+
+    #[test]
+    fn what_is_due_is_what_waits_and_has_not_expired() {
+        let net = Net::new();
+        let (mut vienna, id) = waiting(&net, &["fr/cert-fr"]);
+        let courier = vienna.mail.courier();
+        assert_eq!(courier.seat, seat(AT));
+        assert_eq!(courier.is_due(id), Ok(true));
+        assert_eq!(courier.is_due(MessageId::new(1, [1; 10])), Ok(false));
+        vienna.mail.office.net.ambient = ambient_at(net.ambient.now() + 400 * 86_400);
+        assert_eq!(vienna.mail.courier().is_due(id), Ok(false));
+    }
+}

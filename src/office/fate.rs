@@ -60,6 +60,72 @@ mod tests {
     use super::*;
     use crate::client::message::receipt::ReceiptError;
 
+    fn failed(reason: impl Into<crate::client::reason::Reason>) -> ClientError {
+        ClientError::new(Side::Ours, Family::Unexpected, reason, "why")
+    }
+
+    #[test]
+    fn a_receipt_that_cannot_be_kept_or_checked_now_is_said_of_what_the_relay_has() {
+        let id = MessageId::new(1, [1; 10]);
+        let fate = |reason: Here| without_receipt(id, failed(reason)).fate;
+        for reason in
+            [Here::DiskFull, Here::ReadOnly, Here::NotYours, Here::HomeBusy, Here::BeforeUpdate]
+        {
+            assert_eq!(fate(reason), Some(Fate::WithoutReceipt(id)), "{reason:?}");
+        }
+        // What does not hold is no receipt that only could not be kept.
+        for reason in [Here::ReceiptNotVerified, Here::SyncFirst, Here::File] {
+            assert_eq!(fate(reason), None, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_was_not_sealed_and_what_is_otherwise_wrong_is_said_alone() {
+        for what in [Sending::Message, Sending::Acknowledgement] {
+            let full = not_sealed(what, failed(Here::DiskFull));
+            assert_eq!(full.fate, Some(Fate::NotKept(what)));
+            assert_eq!(not_sealed(what, failed(Here::BeforeUpdate)).fate, None);
+        }
+    }
+
+    #[test]
+    fn why_something_waits_or_was_given_up_is_kept_beside_it() {
+        use crate::client::message::testing::{AT, FR, Net, contact};
+        use crate::office::collect;
+        use crate::office::tests::whole::Whole;
+
+        let mut net = Net::new();
+        let vienna = Whole::of(&net, AT);
+        let sealed = net.notification();
+        let (id, digest) = (sealed.id, sealed.header_digest);
+        net.submit(&sealed.envelope).unwrap();
+        vienna.mail.outbox.put((id, digest), &Request::submit(sealed.envelope)).unwrap();
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        let said = (crate::client::message::words::words(), None);
+        let boxes = paris.mail.boxes();
+        let words = paris.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said));
+        let words = words.unwrap().unwrap();
+        assert_eq!(contact("fr/cert-fr"), paris.mail.seat.contact());
+
+        let waits = kept_back(&vienna.mail.outbox, failed(Here::Unavailable), id);
+        assert_eq!(waits.fate, Some(Fate::Waits(id, Sending::Message)));
+        let waits = kept_back(&paris.mail.outbox, failed(Here::Unavailable), words);
+        assert_eq!(waits.fate, Some(Fate::Waits(words, Sending::Acknowledgement)));
+        let why = |outbox: &Outbox, id| outbox.why_kept_back(id).unwrap();
+        let kept = Some((Here::Unavailable.into(), "why".to_owned()));
+        assert_eq!(why(&vienna.mail.outbox, id), kept);
+        assert_eq!(why(&paris.mail.outbox, words), kept);
+        let gone = given_up(&vienna.mail.outbox, failed(Here::Outbox), id);
+        assert_eq!(gone.fate, Some(Fate::GivenUp(id)));
+        let kept = Some((Here::Outbox.into(), "why".to_owned()));
+        assert_eq!(why(&vienna.mail.outbox, id), kept);
+        // What is not here waits as a message, and is said all the same.
+        let nobody = MessageId::new(1, [1; 10]);
+        let waits = kept_back(&vienna.mail.outbox, failed(Here::Unavailable), nobody);
+        assert_eq!(waits.fate, Some(Fate::Waits(nobody, Sending::Message)));
+    }
+
     #[test]
     fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
         let found = after_a_sync(ReceiptError::SyncFirst(9).into());

@@ -92,6 +92,7 @@ pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::mend::Mend;
 
     #[test]
     fn a_file_that_was_named_and_cannot_be_used_is_the_users_to_mend() {
@@ -110,6 +111,35 @@ mod tests {
         assert!(read(&large, TEXT_BYTES).is_err());
         // A folder is none.
         assert_eq!(write(folder.path(), "text").unwrap_err().side, Side::Ours);
+    }
+
+    #[test]
+    fn what_the_disk_does_not_let_be_written_is_said_as_of_every_file_of_a_home() {
+        use std::io::ErrorKind;
+
+        let path = Path::new("fr.roster");
+        let of =
+            |kind: ErrorKind| cannot_use(FileError::io("write", path)(std::io::Error::from(kind)));
+        for (kind, reason, family) in [
+            (ErrorKind::StorageFull, Here::DiskFull, Family::Unexpected),
+            (ErrorKind::QuotaExceeded, Here::DiskFull, Family::Unexpected),
+            (ErrorKind::ReadOnlyFilesystem, Here::ReadOnly, Family::Unexpected),
+            (ErrorKind::PermissionDenied, Here::NotYours, Family::Unexpected),
+            (ErrorKind::NotFound, Here::File, Family::Usage),
+            (ErrorKind::IsADirectory, Here::File, Family::Usage),
+        ] {
+            let why = of(kind);
+            assert_eq!((&why.reason, why.family), (&reason.into(), family), "{kind}");
+            assert!(why.sentence.contains("fr.roster"), "{why}");
+        }
+        assert!(matches!(of(ErrorKind::StorageFull).mend.as_deref(), Some(Mend::MakeRoom(_))));
+        // What is no fault of a disk stays what it is.
+        let large = FileError::TooLarge { path: path.to_owned(), limit: 1, found: 2 };
+        assert_eq!(cannot_use(large).reason, Here::FileTooLarge);
+        let held = FileError::Held { path: path.to_owned(), by: None };
+        assert_eq!(cannot_use(held).mend.as_deref(), Some(&Mend::AgainWhenFree));
+        let damaged = FileError::Damaged(path.to_owned());
+        assert_eq!(cannot_use(damaged).reason, Here::Damaged);
     }
 
     #[test]

@@ -75,6 +75,16 @@ mod tests {
     use crate::client::reason::{Here, Rule};
 
     #[test]
+    fn what_does_not_hold_is_what_was_refused_or_acknowledges_nothing() {
+        for how in How::KNOWN {
+            assert_eq!(how.holds(), how != How::NotAcknowledged, "{how:?}");
+        }
+        for why in [Reason::from(Rule::BodyDigest), Here::NotProven.into(), Reason::read("NEW")] {
+            assert!(!How::Refused(why).holds());
+        }
+    }
+
+    #[test]
     fn each_is_read_as_it_was_written_and_none_is_a_reason() {
         let texts = ["OPENED", "ACKNOWLEDGED", "NOT_ACKNOWLEDGED", "EXPIRED", "NOT_DELIVERED"];
         for (how, text) in How::KNOWN.into_iter().zip(texts) {

@@ -7,9 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::client::armour::Kind;
-use crate::client::draft::{Bundle, Composer};
+use crate::client::armour::{InvalidArmour, Kind};
+use crate::client::draft::{Bundle, Composer, DraftError};
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::files::{self, FileError};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
 use crate::client::mend::Mend;
@@ -22,7 +23,6 @@ use crate::signed::proto::{self, Custody};
 
 use super::Office;
 use super::drafts::{Fields, Said};
-use super::files;
 
 /// An invitation that nobody has compared yet.
 pub struct Invited(Invitation);
@@ -253,16 +253,22 @@ impl Office {
     /// What was drafted before for this seat's contact, and is not known to be in the log.
     ///
     /// # Errors
-    /// The file is damaged.
+    /// It is there, and cannot be read, or is damaged: it may be in the log, so nothing is drafted beside it.
     pub fn joined_before(
         &self,
         name: &DirectoryName,
         seat: &SeatId,
     ) -> Result<Option<Joined>, ClientError> {
         let kept = self.kept_join(name, &seat.contact());
-        match files::read_text(&kept) {
-            Ok(text) => Ok(Some(Joined { bundle: Bundle::read(&text)?, kept })),
-            Err(_) => Ok(None),
+        let bytes = match files::content(&kept) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(None),
+            Err(why) => return Err(of_no_use(&kept, why.into())),
+        };
+        match Bundle::read(&String::from_utf8_lossy(&bytes)) {
+            Ok(bundle) => Ok(Some(Joined { bundle, kept })),
+            Err(DraftError::Armour(why @ InvalidArmour::Newer { .. })) => Err(why.into()),
+            Err(_) => Err(of_no_use(&kept, FileError::Damaged(kept.clone()).into())),
         }
     }
 
@@ -406,8 +412,16 @@ impl Joining<'_> {
             return Ok(First::Lacking { text, found, needed, of });
         }
         let kept = office.kept_join(name, &contact);
-        crate::client::files::replace(&kept, bundle.write().as_bytes())?;
+        files::replace(&kept, bundle.write().as_bytes())?;
         Ok(First::Whole(Joined { bundle, kept }))
+    }
+}
+
+/// A draft that is kept at this path and that nobody can hand in: it goes, unless something else mends it.
+fn of_no_use(kept: &Path, why: ClientError) -> ClientError {
+    match why.mend {
+        Some(_) => why,
+        None => why.mended_by(Mend::Remove(kept.to_owned())),
     }
 }
 

@@ -1100,6 +1100,55 @@ fn goes_on(request: &v1::CollectRequest, event: &Event) -> Result<(), ClientErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::message::testing::{FR, Net};
+    use crate::office::tests::expiry::mailbox;
+    use crate::office::tests::whole::Whole;
+
+    #[test]
+    fn the_relay_goes_on_behind_what_it_was_asked_for() {
+        let request = v1::CollectRequest { after: 7, ..Default::default() };
+        let item = |number| Event::Item(Box::new(v1::Item { number, ..Default::default() }));
+        for (number, goes) in [(0, false), (6, false), (7, false), (8, true), (9, true)] {
+            let gone_on = goes_on(&request, &item(number));
+            assert_eq!(gone_on.is_ok(), goes, "{number}");
+            if let Err(why) = gone_on {
+                assert_eq!((why.side, why.reason), (Side::Theirs, Here::MailboxHistory.into()));
+            }
+        }
+        // What has no number of its own goes on anywhere.
+        let beginning = v1::Beginning { number: 3, ..Default::default() };
+        for event in
+            [Event::Beginning(beginning), Event::Forgotten(2), Event::Head(bytes::Bytes::new())]
+        {
+            assert!(goes_on(&request, &event).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_who_is_behind_asks_again() {
+        let of = |reason: Here| ClientError::new(Side::Theirs, Family::Stale, reason, "why");
+        for reason in Here::ALL {
+            let behind = matches!(reason, Here::SyncFirst | Here::HeadBehind);
+            assert_eq!(asks_again(&of(*reason)), behind, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_the_service_has_lost_is_not_asked_for_again_by_this_command() {
+        let mut net = Net::new();
+        let (mut items, head) = mailbox(&mut net, 3);
+        items.iter_mut().for_each(|item| item.body = bytes::Bytes::new());
+        items.iter_mut().for_each(|item| {
+            (item.letter, item.letter_index) = (bytes::Bytes::new(), 0);
+            item.letter_path.clear();
+        });
+        let mut paris = Whole::of(&net, FR);
+        paris.take(&items, &head);
+        assert_eq!(paris.mail.unfetched().unwrap().len(), 3);
+        paris.mail.lost.insert(2);
+        assert_eq!(paris.mail.unfetched().unwrap(), [3, 1], "the newest first");
+        assert!(paris.mail.is_lost(2) && !paris.mail.is_lost(1));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_takes_longer_than_a_moment_is_said_once() {

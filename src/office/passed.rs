@@ -90,3 +90,6 @@ pub(super) fn known<'a>(replica: Option<&'a Replica>, bundle: &Bundle) -> Option
 fn is_here(target: &proto::Target, directory: &Directory) -> bool {
     target.genesis[..] == directory.genesis().as_bytes()[..]
 }
+
+#[cfg(test)]
+mod tests;

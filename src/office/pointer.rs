@@ -121,6 +121,43 @@ mod tests {
     }
 
     #[test]
+    fn a_number_points_at_every_entry_and_the_others_at_messages_to_people() {
+        use crate::client::message::testing::{AT, FR};
+        use crate::office::tests::whole::Whole;
+
+        let mut net = Net::new();
+        let mut vienna = Whole::of(&net, AT);
+        for _ in 0..2 {
+            net.submit(&net.notification().envelope.clone()).unwrap();
+        }
+        let mut paris = Whole::of(&net, FR);
+        paris.collect(&net);
+        paris.hand_in(&mut net);
+        vienna.collect(&net);
+        let index = |of: &Whole| of.mail.index.rows().len();
+        assert_eq!((index(&paris), index(&vienna)), (2, 2));
+        let among = |of: &Whole, at: &str| {
+            let found = at.parse::<Pointer>().unwrap().among(&of.mail.index);
+            found.into_iter().map(|row| row.number).collect::<Vec<_>>()
+        };
+        let rows = paris.mail.index.rows();
+        let (id, digest) = (rows[1].id().unwrap(), rows[1].digest().unwrap());
+        for at in ["2".to_owned(), id.to_string(), digest.to_string()] {
+            assert_eq!(among(&paris, &at), [2], "{at}");
+        }
+        // An id that begins so is every one of them; a digest that nobody has is none.
+        assert_eq!(among(&paris, &Digest::of(b"another").to_string()), [] as [u64; 0]);
+        assert_eq!(among(&paris, "3"), [] as [u64; 0]);
+        let mut all = among(&paris, "");
+        all.sort_unstable();
+        assert_eq!(all, [1, 2]);
+        // Receipts have numbers, and nobody else points at them.
+        let receipt = vienna.mail.index.rows()[0].id().unwrap().to_string();
+        assert_eq!(among(&vienna, "1"), [1]);
+        assert_eq!(among(&vienna, &receipt), [] as [u64; 0]);
+    }
+
+    #[test]
     fn one_is_the_only_one() {
         assert_eq!(only(vec![1]), Ok(1));
         assert_eq!(only::<u8>(Vec::new()), Err(NotOne::Unknown));

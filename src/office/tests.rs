@@ -39,8 +39,11 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod acknowledging;
+mod answered;
+mod edges;
 pub(crate) mod expiry;
 pub(crate) mod homes;
+mod mailbox;
 mod reading;
 pub(crate) mod whole;
 

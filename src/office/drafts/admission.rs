@@ -171,3 +171,26 @@ pub(super) fn stands(before: &Member, next: &Statement) -> Result<bool, ClientEr
         && (said.kind, &said.names) == (next.kind, &next.names)
         && (next.note.is_none() || next.note == said.note))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::office::drafts::tests::{World, duty};
+
+    #[test]
+    fn keys_of_several_authority_files_stand_side_by_side() {
+        let world = World::populated();
+        let [owner, ..] = world.owners();
+        let fr = duty().member();
+        let text = |office: &Office| office.home.keys().public(&owner, office.ambient()).unwrap();
+        world.bob.home.keys().create(&owner, world.bob.ambient()).unwrap();
+        let mut authority = Authority::default();
+        for text in [text(&world.fr), text(&world.bob)] {
+            assert_eq!(authority.add(&text, &fr), Ok(None));
+        }
+        let key =
+            |office: &Office| office.home.keys().listed(&owner, office.ambient()).unwrap().key;
+        let keys: Vec<_> = authority.0.iter().map(|listed| listed.key.clone()).collect();
+        assert_eq!(keys, [key(&world.fr), key(&world.bob)]);
+    }
+}

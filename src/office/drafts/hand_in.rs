@@ -144,7 +144,10 @@ fn not_now(why: ClientError, logged: &[u64]) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::draft::Bundle;
     use crate::domain::refusal::Refusal;
+    use crate::office::drafts::tests::World;
+    use crate::signed::proto;
 
     #[test]
     fn what_is_refused_only_now_says_what_was_published_and_what_to_do_again() {
@@ -173,5 +176,44 @@ mod tests {
             logged(Ok(vec![Answer::Logged(3), Answer::Logged(4)]), |why| why),
             Ok(vec![3, 4])
         );
+    }
+    #[test]
+    fn of_several_refusals_the_first_is_said_and_every_entry_that_stands() {
+        let refused = |why: &Refusal| Answer::Refused(ClientError::from(why));
+        let (first, second) = (Refusal::StorageFull, Refusal::WrongPrevious);
+        let answers = vec![
+            Answer::Logged(7),
+            refused(&first),
+            Answer::Logged(9),
+            refused(&second),
+            Answer::Logged(11),
+        ];
+        let why = logged(Ok(answers), |why| why).unwrap_err();
+        let published = "all that was published is entry 7, 9, 11 of the log";
+        assert_eq!(why.sentence, format!("{first}; {published}"));
+        assert_eq!(why.reason, Rule::StorageFull);
+        // Nothing that was handed in is nothing that stands.
+        assert_eq!(logged(Ok(Vec::new()), |why| why), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn that_a_statement_stands_in_the_log_is_seen_in_its_entry() {
+        let world = World::populated();
+        let entries = &world.log.entries;
+        let bundle = |entry: &[u8]| {
+            let entry = <proto::Entry as prost::Message>::decode(entry).unwrap();
+            let Some(proto::entry::Leaf::Statement(statement)) = entry.leaf else { panic!("none") };
+            Bundle::without_details(&statement).unwrap()
+        };
+        let (charter, admission) = (bundle(&entries[0]), bundle(&entries[1]));
+        assert_eq!(holds(Some(&entries[0]), 0, &charter.publications()[0]), Ok(()));
+        assert_eq!(holds(Some(&entries[1]), 1, &admission.publications()[0]), Ok(()));
+        let other = &admission.publications()[0];
+        for found in [None, Some(&entries[0][..]), Some(b"no entry")] {
+            let why = holds(found, 5, other).unwrap_err();
+            assert_eq!((&why.reason, why.side), (&Here::NotInTheLog.into(), Side::Theirs));
+            assert_eq!(why.family, Family::VerificationFailed);
+            assert!(why.sentence.contains("entry 5,"), "{why}");
+        }
     }
 }

@@ -105,10 +105,11 @@ impl Office {
         Rostering::on(copy, contact)
     }
 
-    /// The end of a seat's keys, for this reason.
+    /// The end of a seat's keys, for this reason. Of a seat that is not listed it names none: [`AtHand::ends_the_last`]
+    /// says so first.
     ///
     /// # Errors
-    /// Its contact's roster does not list it.
+    /// There is no directory to draft on.
     pub fn revocation(
         &self,
         at_hand: AtHand,

@@ -7,6 +7,8 @@ use crate::office::drafts::Asked;
 use crate::office::drafts::tests::{World, duty};
 use crate::wire::v1;
 
+mod again;
+
 const BOTH: Wanted = Wanted { keeper: true, roster: true };
 
 fn fields() -> Fields {
@@ -15,10 +17,16 @@ fn fields() -> Fields {
 
 /// A world in which fr is admitted with the authority of its home, and has no record yet.
 fn admitted() -> World {
+    admitted_with(|_| ())
+}
+
+/// The same, with what else its admission says.
+fn admitted_with(more: impl FnOnce(&mut proto::Admission)) -> World {
     let mut world = World::new();
     let text = world.fr.authority(&"fr".parse().unwrap()).unwrap();
     let authority = read_public(Kind::Authority, &text).unwrap().sign;
-    let admission = proto::Admission { authority, ..testlog::admission() };
+    let mut admission = proto::Admission { authority, ..testlog::admission() };
+    more(&mut admission);
     let directory = world.log.directory.clone();
     let mut composer = Composer::on(&directory, world.alice.ambient());
     let statements = vec![composer.admission(admission).unwrap()];

@@ -59,3 +59,46 @@ impl Work {
 
 /// Bodies that are asked for at a time.
 const AT_A_TIME: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::error::{ClientError, Family, Side};
+    use crate::client::reason::Here;
+
+    fn cut() -> ClientError {
+        ClientError::new(Side::Network, Family::NotReachable, Here::Unavailable, "cut")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_bodies_are_asked_for_at_a_time_and_the_next_when_those_are_here() {
+        let mut work = Work::default();
+        let now = Instant::now();
+        assert_eq!(work.next_bodies(now), None);
+        work.want(vec![9, 8, 7, 6, 5, 4]);
+        assert_eq!(work.next_bodies(now), Some(vec![9, 8, 7, 6]), "in their order");
+        assert_eq!(work.next_bodies(now), None, "those are on the way");
+        // A list that is made meanwhile does not ask for them twice.
+        work.want(vec![10, 9, 8, 7, 6, 5, 4]);
+        assert_eq!(work.wanted, [10, 5, 4]);
+        work.fetching.clear();
+        assert_eq!(work.next_bodies(now), Some(vec![10, 5, 4]));
+        work.fetching.clear();
+        assert_eq!(work.next_bodies(now), None, "there is no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_did_not_come_waits_alone_and_keeps_no_other_back() {
+        let mut work = Work::default();
+        let now = Instant::now();
+        work.want(vec![3, 2]);
+        work.later_wanted.failed(3, &cut(), now);
+        assert_eq!(work.next_bodies(now), Some(vec![2]));
+        work.fetching.clear();
+        assert_eq!((work.next_bodies(now), &work.wanted), (None, &VecDeque::from([3])));
+        let later = now + Duration::from_secs(3_600);
+        assert_eq!(work.next_bodies(later), Some(vec![3]));
+    }
+}

@@ -1,8 +1,11 @@
 //! What statements say on their way, and who may sign them: a directory, and the homes of those who decide there.
 
 mod charters;
+mod counting;
 mod members;
 mod records;
+mod said;
+mod shown;
 mod signing;
 
 use std::sync::Arc;
