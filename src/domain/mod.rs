@@ -18,4 +18,6 @@ pub mod refusal;
 pub mod relay;
 pub mod role;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod view;

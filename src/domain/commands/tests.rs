@@ -1,5 +1,13 @@
 //! Proposals and the desk by their rules alone: what counts, what may lie there, and until when.
 
+mod accounts;
+mod acknowledge;
+mod anew;
+mod desk;
+mod expire;
+mod publish;
+mod submit;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

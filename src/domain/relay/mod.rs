@@ -15,5 +15,5 @@ pub mod level;
 pub mod share;
 pub mod sums;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod thread;

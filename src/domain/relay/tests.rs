@@ -1,4 +1,14 @@
-//! The chain of a mailbox: its golden bytes, and vectors that were computed without this program.
+//! The chain of a mailbox: its golden bytes, and vectors that were computed without this program. Beside it,
+//! a file of attacks for each of the relay's rules.
+
+pub(in crate::domain) mod acknowledge;
+mod addressing;
+mod answers;
+pub(in crate::domain) mod apart;
+mod belief;
+mod earlier;
+mod envelope;
+mod thread;
 
 use prost::Message as _;
 
