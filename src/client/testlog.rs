@@ -1,51 +1,25 @@
 //! A log in memory, made by the domain's own functions: the other side of the client's tests.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
 use prost::Message as _;
-use ring::rand::SystemRandom;
 
-use crate::ambient::{Ambient, Clock};
 use crate::crypto::issue::{self, Validity};
-use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{Signer, SigningKey};
-use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::{Admitted, Directory, apply, found, verify, verify_founding};
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Custody, Level, MemberKind, Use, entry::Leaf};
+use crate::signed::proto::{self, Level, entry::Leaf};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::tlog::note::KeyName;
 use crate::wire::v1;
+use crate::world::keys::public;
+use crate::world::statements::{self, Says as _, prove_person, seat_with, text};
 
 use super::draft::{Bundle, Composer, FacetContent, Publication, founding};
-use super::keys::prove;
 
-pub(crate) const NOW: u64 = 1_800_000_000;
-
-struct At(u64);
-
-impl Clock for At {
-    fn now(&self) -> Duration {
-        Duration::from_secs(self.0)
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test")]
-pub(crate) fn ambient_at(now: u64) -> Ambient {
-    Ambient::new(Arc::new(At(now)), Arc::new(SystemRandom::new()))
-}
-
-pub(crate) fn ambient() -> Ambient {
-    ambient_at(NOW)
-}
-
-pub(crate) fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32])
-}
+pub(crate) use crate::world::clock::{NOW, ambient, ambient_at};
+pub(crate) use crate::world::keys::{key, proven};
 
 pub(crate) fn name() -> DirectoryName {
     "un.example".parse().unwrap()
@@ -57,16 +31,12 @@ pub(crate) const AUTHORITY: u8 = 20;
 pub(crate) const KEEPER: u8 = 21;
 pub(crate) const SEAT: u8 = 30;
 
-/// The key of a seed, with the proof that this holder has it.
-pub(crate) fn proven(seed: u8, holder: &str, usage: Use) -> proto::PublicKey {
-    prove(&key(seed), holder, usage, &ambient()).unwrap()
-}
-
 /// A registrar whose keys are of these seeds.
 pub(crate) fn person(id: &str, seed: u8) -> proto::Person {
-    let (name, holder) = (format!("Registrar {id}"), format!("registrar/{id}"));
-    let (sign, tls) = (proven(seed, &holder, Use::Sign), proven(seed + 100, &holder, Use::Tls));
-    proto::Person { id: id.to_owned(), name, sign: Some(sign), tls: Some(tls) }
+    let name = format!("Registrar {id}");
+    let mut person = proto::Person { name, ..statements::person_with(id, seed, seed + 100) };
+    prove_person(&mut person, "registrar");
+    person
 }
 
 /// The certificate of a service authority whose key is of this seed: always the same bytes.
@@ -80,44 +50,37 @@ pub(crate) const VALIDITY: Validity =
 pub(crate) const CA: u8 = 12;
 
 pub(crate) fn charter(log: &[u8]) -> proto::Charter {
-    proto::Charter {
-        rules: 1,
-        // Out of order: composing sorts them.
-        registrars: vec![person("carol", 3), person("alice", 1), person("bob", 2)],
-        threshold: 2,
-        log: log.iter().map(|seed| proven(*seed, "log/un.example", Use::Log)).collect(),
-        relay: vec![proven(11, "relay/un.example", Use::Relay)],
+    // Out of order: composing sorts them.
+    let registrars = vec![person("carol", 3), person("alice", 1), person("bob", 2)];
+    let charter = proto::Charter {
+        log: log.iter().map(public).collect(),
+        relay: vec![public(11)],
         service_ca: vec![ca(CA).into()],
-        policy: Vec::new(),
-        ..proto::Charter::default()
-    }
+        ..statements::founding(registrars, 2)
+    };
+    charter.proven()
 }
 
 pub(crate) fn admission() -> proto::Admission {
-    proto::Admission {
-        member: "fr".to_owned(),
-        kind: MemberKind::UnMember.into(),
-        names: vec![
-            proto::Text { language: "fr".to_owned(), text: "France".to_owned() },
-            // Not in NFC: composing makes it so.
-            proto::Text { language: "es".to_owned(), text: "Francia e\u{301}".to_owned() },
-        ],
-        authority: vec![proven(AUTHORITY, "fr", Use::Authority)],
+    let admission = proto::Admission {
+        // Not in NFC: composing makes it so.
+        names: vec![text("fr", "France"), text("es", "Francia e\u{301}")],
+        authority: vec![public(AUTHORITY)],
         threshold: 1,
-        ..proto::Admission::default()
-    }
+        ..statements::admission("fr")
+    };
+    admission.proven()
 }
 
 pub(crate) fn record() -> proto::Record {
-    proto::Record {
-        contact: "fr/cert-fr".to_owned(),
-        expires: NOW + 86_400 * 365,
+    let record = proto::Record {
         levels: vec![Level::Policy.into(), Level::Technical.into()],
-        names: vec![proto::Text { language: "en".to_owned(), text: "CERT-FR".to_owned() }],
-        keeper: Some(proven(KEEPER, "fr/cert-fr", Use::Keeper)),
-        custody: Custody::Separate.into(),
-        ..proto::Record::default()
-    }
+        purposes: Vec::new(),
+        names: vec![text("en", "CERT-FR")],
+        keeper: Some(public(KEEPER)),
+        ..statements::record("fr/cert-fr")
+    };
+    record.proven()
 }
 
 pub(crate) fn telephone() -> FacetContent {
@@ -131,20 +94,8 @@ pub(crate) fn telephone() -> FacetContent {
 }
 
 pub(crate) fn roster() -> proto::Roster {
-    let seat = |name: &str, seed: u8| {
-        let holder = format!("fr/cert-fr/{name}");
-        proto::Seat {
-            name: name.to_owned(),
-            sign: Some(proven(seed, &holder, Use::Sign)),
-            seal: Some(listed_sealing(OpeningKey::from_seed(&[seed; 32]).public().as_bytes())),
-            tls: Some(proven(seed + 100, &holder, Use::Tls)),
-        }
-    };
-    proto::Roster {
-        contact: "fr/cert-fr".to_owned(),
-        seats: vec![seat("duty-2", SEAT + 1), seat("duty-1", SEAT)],
-        ..proto::Roster::default()
-    }
+    let seat = |name, seed: u8| seat_with(name, seed, seed, seed + 100);
+    statements::roster("fr/cert-fr", vec![seat("duty-2", SEAT + 1), seat("duty-1", SEAT)]).proven()
 }
 
 /// A log with its directory.
