@@ -513,8 +513,8 @@ mod tests {
         let (eye, telephone) = invitation.fingerprint();
         assert_eq!(eye, crate::crypto::sign::eye(&log.directory.genesis()));
         assert_eq!(telephone.split(' ').count(), 12);
-        for place in (0..log.charter.len()).step_by(41) {
-            let mut altered = log.charter.to_vec();
+        for place in (0..log.charter().len()).step_by(41) {
+            let mut altered = log.charter().to_vec();
             altered[place] ^= 1;
             let altered = v1::Invitation { charter: altered.into(), ..log.invitation() };
             assert!(Invitation::check(altered).is_err(), "byte {place}");
@@ -525,7 +525,7 @@ mod tests {
     fn a_later_charter_is_believed_by_its_own_quorum_and_followed_by_the_next() {
         let mut log = TestLog::new();
         let ambient = ambient();
-        let mut charters = vec![log.charter.clone()];
+        let mut charters = vec![log.charter()];
         for keys in [[10, 13], [13, 14], [14, 15]] {
             let directory = log.directory.clone();
             let next = Composer::on(&directory, &ambient).charter(charter(&keys));

@@ -1,28 +1,22 @@
-//! A log in memory, made by the domain's own functions: the other side of the client's tests.
+//! A log whose statements are composed, carried and signed as people do it: the other side of the client's tests.
 
-use bytes::Bytes;
-use prost::Message as _;
-
+use crate::client::draft::{Bundle, Composer, FacetContent, Publication, founding};
 use crate::crypto::issue::{self, Validity};
 use crate::crypto::sign::{Signer, SigningKey};
-use crate::domain::directory::{Admitted, Directory, apply, found, verify, verify_founding};
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Level, entry::Leaf};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::merkle::{Tree, leaf_hash};
-use crate::tlog::note::KeyName;
+use crate::signed::proto::{self, Level};
 use crate::wire::v1;
 use crate::world::keys::public;
-use crate::world::statements::{self, Says as _, prove_person, seat_with, text};
-
-use super::draft::{Bundle, Composer, FacetContent, Publication, founding};
+use crate::world::log::Log;
+use crate::world::statements::{self, NAME, Says as _, prove_person, seat_with, text};
 
 pub(crate) use crate::world::clock::{NOW, ambient, ambient_at};
 pub(crate) use crate::world::keys::{key, proven};
+pub(crate) use crate::world::log::entry;
 
 pub(crate) fn name() -> DirectoryName {
-    "un.example".parse().unwrap()
+    NAME.parse().unwrap()
 }
 
 pub(crate) const REGISTRARS: [u8; 3] = [1, 2, 3];
@@ -42,7 +36,7 @@ pub(crate) fn person(id: &str, seed: u8) -> proto::Person {
 /// The certificate of a service authority whose key is of this seed: always the same bytes.
 pub(crate) fn ca(seed: u8) -> Vec<u8> {
     let ambient = ambient();
-    issue::service_ca(&key(seed), "un.example", &[], VALIDITY, ambient.random()).unwrap()
+    issue::service_ca(&key(seed), NAME, &[], VALIDITY, ambient.random()).unwrap()
 }
 
 pub(crate) const VALIDITY: Validity =
@@ -98,14 +92,8 @@ pub(crate) fn roster() -> proto::Roster {
     statements::roster("fr/cert-fr", vec![seat("duty-2", SEAT + 1), seat("duty-1", SEAT)]).proven()
 }
 
-/// A log with its directory.
-#[derive(Clone)]
-pub(crate) struct TestLog {
-    pub(crate) entries: Vec<Bytes>,
-    pub(crate) directory: Directory,
-    pub(crate) log_key: u8,
-    pub(crate) charter: Bytes,
-}
+/// One whose key is of a seed.
+pub(crate) type TestLog = Log<u8>;
 
 impl TestLog {
     /// A log that has entry 0 alone.
@@ -118,11 +106,7 @@ impl TestLog {
     pub(crate) fn founded(charter: proto::Charter, keys: &[&dyn Signer]) -> Self {
         let mut bundle = Bundle::of(vec![founding(&name(), charter, NOW)]);
         bundle.sign(None, keys, &ambient()).unwrap();
-        let statement = bundle.publications()[0].envelope().bytes().clone();
-        let verified = verify_founding(&name(), &statement).unwrap();
-        let (directory, _) = found(&name(), &verified, NOW).unwrap();
-        let entries = vec![entry(statement.clone(), NOW)];
-        Self { entries, directory, log_key: LOG, charter: statement }
+        Self::begun(bundle.publications()[0].envelope().bytes(), LOG, NOW)
     }
 
     /// Charter, admission, record with a facet, roster.
@@ -147,7 +131,7 @@ impl TestLog {
         seeds: &[u8],
     ) -> Result<Vec<v1::OpenFacet>, Refusal> {
         let mut bundle = Bundle::of(publications);
-        let keys: Vec<SigningKey> = seeds.iter().map(|seed| key(*seed)).collect();
+        let keys: Vec<SigningKey> = seeds.iter().map(key).collect();
         let keys: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         bundle.sign(Some(&self.directory), &keys, &ambient()).unwrap();
         // Through the file, as it is carried.
@@ -159,44 +143,4 @@ impl TestLog {
         }
         Ok(facets)
     }
-
-    pub(crate) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
-        let verified = verify(&self.directory, statement)?;
-        let admitted = Admitted { leaf: self.directory.size(), at: NOW };
-        let parts = apply(&self.directory, &verified, admitted)?;
-        self.directory.advance(&parts);
-        self.entries.push(entry(statement.clone(), NOW));
-        Ok(admitted.leaf)
-    }
-
-    pub(crate) fn tree(&self) -> Tree {
-        let mut tree = Tree::default();
-        self.entries.iter().for_each(|entry| tree.append(leaf_hash(entry)));
-        tree
-    }
-
-    pub(crate) fn checkpoint_at(&self, size: u64) -> Bytes {
-        let origin = KeyName::parse("un.example").unwrap();
-        let root = self.tree().root_at(size).unwrap();
-        let checkpoint = Checkpoint { origin, size, root };
-        let note = checkpoint.sign(&key(self.log_key), ambient().random()).unwrap();
-        note.to_string().into_bytes().into()
-    }
-
-    pub(crate) fn checkpoint(&self) -> Bytes {
-        self.checkpoint_at(self.entries.len() as u64)
-    }
-
-    pub(crate) fn invitation(&self) -> v1::Invitation {
-        v1::Invitation {
-            charter: self.charter.clone(),
-            addresses: vec!["liaison.un.example".to_owned()],
-            checkpoint: self.checkpoint_at(1),
-            admin_addresses: Vec::new(),
-        }
-    }
-}
-
-pub(crate) fn entry(statement: Bytes, admitted_at: u64) -> Bytes {
-    proto::Entry { leaf: Some(Leaf::Statement(statement)), admitted_at }.encode_to_vec().into()
 }

@@ -7,4 +7,5 @@
 
 pub(crate) mod clock;
 pub(crate) mod keys;
+pub(crate) mod log;
 pub(crate) mod statements;

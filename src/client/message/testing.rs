@@ -1,6 +1,7 @@
 //! A directory of three members with seats, and a relay that runs the domain's own decisions.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -15,9 +16,7 @@ use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::commands::acknowledge::Acknowledge;
 use crate::domain::commands::submit::Submit;
-use crate::domain::directory::{
-    Admitted, Directory, Statement, apply, found, verify, verify_founding,
-};
+use crate::domain::directory::{Directory, Statement};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge;
@@ -27,11 +26,10 @@ use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown,
 use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level};
-use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{Tree, leaf_hash};
-use crate::tlog::note::KeyName;
 use crate::wire::v1;
 use crate::world::keys::public;
+use crate::world::log::Log;
 use crate::world::statements::{self, Says, note, seat_with, setting, sign, sign_with, text};
 
 use super::body;
@@ -66,17 +64,25 @@ fn authority_of(id: &str) -> String {
     format!("{} authority", id.split('/').next().unwrap())
 }
 
+/// A log, and the relay beside it.
 #[derive(Clone)]
 pub(crate) struct Net {
-    pub(crate) directory: Directory,
-    /// Of the log, as its service hands them over.
-    pub(crate) entries: Vec<Bytes>,
+    pub(crate) log: Log<&'static str>,
+    /// Over the entries of the log, as its service keeps it.
     pub(crate) tree: Tree,
     pub(crate) ambient: Ambient,
     pub(crate) store: BTreeMap<Key, Value>,
     /// Of the relay.
     pub(crate) clock: Clock,
     pub(crate) grants: Grants,
+}
+
+impl Deref for Net {
+    type Target = Log<&'static str>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.log
+    }
 }
 
 impl Net {
@@ -89,16 +95,11 @@ impl Net {
             service_ca: vec![Bytes::from_static(b"certificate")],
             ..statements::founding(vec![registrar], 1)
         };
-        let charter = charter.proven();
-        let statement = sign(Kind::Charter, charter.encode_to_vec(), &["registrar"]);
-        let name = NAME.parse().unwrap();
-        let verified = verify_founding(&name, &statement).unwrap();
-        let (directory, _) = found(&name, &verified, 1000).unwrap();
-        let ambient = Ambient::system();
+        let charter = charter.proven().encode_to_vec();
+        let log = Log::begun(&sign(Kind::Charter, charter, &["registrar"]), "log", 1000);
+        let (tree, ambient, clock) = (log.tree(), Ambient::system(), Clock::Settled);
         let (store, grants) = (BTreeMap::new(), Grants::default());
-        let (entries, tree, clock) = (Vec::new(), Tree::default(), Clock::Settled);
-        let mut net = Self { directory, entries, tree, ambient, store, clock, grants };
-        net.log(&statement);
+        let mut net = Self { log, tree, ambient, store, clock, grants };
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -110,11 +111,8 @@ impl Net {
 
     pub(crate) fn publish(&mut self, statement: &Statement, key: &SigningKey) {
         let statement = sign_with(statement.kind(), statement.encode(), &[key]);
-        let verified = verify(&self.directory, &statement).unwrap();
-        let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
-        let parts = apply(&self.directory, &verified, admitted).unwrap();
-        self.directory.advance(&parts);
-        self.log(&statement);
+        self.log.add(&statement).unwrap();
+        self.tree = self.log.tree();
     }
 
     /// Signed by the key of this name, with a proof of every key of ours.
@@ -123,32 +121,14 @@ impl Net {
         self.publish(&says.proven().statement(), &sign_key(signer));
     }
 
-    fn log(&mut self, statement: &Bytes) {
-        let leaf = Some(proto::entry::Leaf::Statement(statement.clone()));
-        let entry = Bytes::from(proto::Entry { leaf, admitted_at: 1000 }.encode_to_vec());
-        self.tree.append(leaf_hash(&entry));
-        self.entries.push(entry);
-    }
-
-    /// What the service would show of the log when it had this size.
-    pub(crate) fn checkpoint_at(&self, size: u64) -> Bytes {
-        let (origin, root) = (KeyName::parse(NAME).unwrap(), self.tree.root_at(size).unwrap());
-        let checkpoint = Checkpoint { origin, size, root };
-        let note = checkpoint.sign(&sign_key("log"), self.ambient.random()).unwrap();
-        note.to_string().into_bytes().into()
-    }
-
     /// A copy of its directory, in a home that has joined it.
     pub(crate) fn copy(&self, home: &Home) -> Replica {
-        let first: proto::Entry = prost::Message::decode(self.entries[0].clone()).unwrap();
-        let Some(proto::entry::Leaf::Statement(charter)) = first.leaf else { panic!("a charter") };
-        let (addresses, checkpoint) = (vec!["relay.example".to_owned()], self.checkpoint_at(1));
-        let invitation =
-            v1::Invitation { charter, addresses, checkpoint, admin_addresses: Vec::new() };
+        let addresses = vec!["relay.example".to_owned()];
+        let invitation = v1::Invitation { addresses, ..self.log.invitation() };
         home.join(&Invitation::check(invitation).unwrap()).unwrap();
         let mut replica = Replica::open(home, &NAME.parse().unwrap()).unwrap();
         replica.append(&self.entries).unwrap();
-        replica.confirm(&self.checkpoint_at(self.tree.size()), self.ambient.now()).unwrap();
+        replica.confirm(&self.checkpoint(), self.ambient.now()).unwrap();
         replica
     }
 

@@ -151,7 +151,7 @@ fn a_fold_of_another_directory_or_history_is_not_believed() {
     synced(&log, &home);
     // Of the same name, founded by another charter.
     let mut other = TestLog::new();
-    let foreign = Fold::new(&Trust::begin(&other.charter).unwrap().0, RULES);
+    let foreign = Fold::new(&Trust::begin(&other.charter()).unwrap().0, RULES);
     let (_other, their_home) = self::home(&other);
     grow_charters(&mut other, 140);
     synced(&other, &their_home);
