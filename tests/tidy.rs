@@ -339,8 +339,7 @@ fn source(path: &str) -> Source {
 
 /// `tests.rs` and folders named so; [`Source::unguarded_tests`] sees that they are for tests.
 fn is_for_tests(path: &str) -> bool {
-    let is_world = ["src/client/testlog.rs", "src/client/message/testing.rs"].contains(&path);
-    is_world || path.split('/').any(|part| part == "tests" || part == "tests.rs")
+    path.split('/').any(|part| part == "tests" || part == "tests.rs")
 }
 
 /// The lines of `statements!`, in snake case, but for the kind that is for tests alone.

@@ -31,6 +31,3 @@ pub mod replica;
 pub mod rotation;
 pub mod token;
 pub mod unlock;
-
-#[cfg(test)]
-pub(crate) mod testlog;

@@ -176,8 +176,8 @@ pub fn mend(id: MessageId, cannot: &[(&ContactId, Why)], of: usize) -> Option<Me
 mod tests {
     use super::*;
     use crate::client::error::{ClientError, Side};
-    use crate::client::message::testing::Net;
     use crate::domain::refusal::Refusal;
+    use crate::world::relay::Net;
 
     #[test]
     fn who_cannot_have_it_is_called_and_the_others_are_enough() {

@@ -93,8 +93,8 @@ pub fn only<T>(mut found: Vec<T>) -> Result<T, NotOne<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::Net;
     use crate::domain::relay::envelope::verify_header;
+    use crate::world::relay::Net;
 
     #[test]
     fn a_number_a_digest_and_an_id_are_told_apart() {

@@ -8,4 +8,6 @@
 pub(crate) mod clock;
 pub(crate) mod keys;
 pub(crate) mod log;
+pub(crate) mod relay;
 pub(crate) mod statements;
+pub(crate) mod testlog;

@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::home::Home;
-use crate::client::message::testing::{NAME, Net, opening_keys, seat, sign_key};
 use crate::client::outbox::Request;
 use crate::client::reach::connect::{ConnectError, Dial, Dialing, Proxies};
 use crate::client::reach::session;
@@ -20,6 +19,7 @@ use crate::office::told::{Face, Note, Watch, Work};
 use crate::office::{Chosen, Machine, Office};
 use crate::wire::v1;
 use crate::world::clock::At;
+use crate::world::relay::{NAME, Net, opening_keys, seat, sign_key};
 
 use super::alone;
 

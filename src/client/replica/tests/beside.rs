@@ -22,7 +22,7 @@ fn grow(log: &mut TestLog, size: usize) {
         let mut composer = Composer::on(&directory, &ambient);
         let next = match log.entries.len() % 2 {
             0 => composer.record(record(), &[]).unwrap(),
-            _ => composer.roster(crate::client::testlog::roster(), &[]).unwrap(),
+            _ => composer.roster(crate::world::testlog::roster(), &[]).unwrap(),
         };
         log.sign_and_add(vec![next], &[AUTHORITY, KEEPER]).unwrap();
     }

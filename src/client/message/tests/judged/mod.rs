@@ -16,7 +16,6 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::domain::command::Clock;
 use crate::domain::directory::Directory;
@@ -32,10 +31,11 @@ use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
 use crate::world::clock::NOW;
 use crate::world::log::Log;
+use crate::world::testlog::ambient_at;
 
 use crate::client::message::open::{NotOpened, Received, open, verify_header};
 use crate::client::message::receipt::{self, About, ReceiptError};
-use crate::client::message::testing::{Net, contact};
+use crate::world::relay::{Net, contact};
 
 const DAY: u64 = 86_400;
 /// All entries of the log.

@@ -1,45 +1,49 @@
 //! A directory of three members with seats, and a relay that runs the domain's own decisions.
+//!
+//! In scope: what is published, sealed, handed in, acknowledged and collected there, and what a relay that lies puts
+//! into a mailbox. Invariants: what the rules decide is asked of them; what is logged is of the year 1970, and what is
+//! sent of the clock that the test sets (`ambient`).
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use liaison::ambient::Ambient;
+use liaison::client::home::Home;
+use liaison::client::invitation::Invitation;
+use liaison::client::message::compose::{Outside, Sealed, compose};
+use liaison::client::message::content::{Inside, Writing};
+use liaison::client::message::open::{self, NotOpened, Opened, Reader, Received};
+use liaison::client::message::receipt::{Place, verify_head};
+use liaison::client::replica::Replica;
+use liaison::crypto::hash::Digest;
+use liaison::crypto::seal::OpeningKey;
+use liaison::crypto::sign::{KeyId, SigningKey};
+use liaison::domain::command::{Clock, Command, World};
+use liaison::domain::commands::acknowledge::Acknowledge;
+use liaison::domain::commands::submit::Submit;
+use liaison::domain::directory::{Directory, Statement};
+use liaison::domain::ids::{ContactId, MessageId, SeatId};
+use liaison::domain::refusal::Refusal;
+use liaison::domain::relay::acknowledge;
+use liaison::domain::relay::addressing::{Recipient, name_of};
+use liaison::domain::relay::{envelope, share::Grants};
+use liaison::domain::state::{
+    Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value,
+};
+use liaison::domain::view::View;
+use liaison::signed::dsse::{Envelope, Kind};
+use liaison::signed::proto::{self, Class, Level};
+use liaison::tlog::merkle::{Tree, leaf_hash};
+use liaison::wire::v1;
 use prost::Message as _;
 
-use crate::ambient::Ambient;
-use crate::client::home::Home;
-use crate::client::invitation::Invitation;
-use crate::client::replica::Replica;
-use crate::crypto::hash::Digest;
-use crate::crypto::seal::{OpeningKey, SealingKey};
-use crate::crypto::sign::{KeyId, SigningKey};
-use crate::domain::command::{Clock, Command, World};
-use crate::domain::commands::acknowledge::Acknowledge;
-use crate::domain::commands::submit::Submit;
-use crate::domain::directory::{Directory, Statement};
-use crate::domain::ids::{ContactId, MessageId, SeatId};
-use crate::domain::refusal::Refusal;
-use crate::domain::relay::acknowledge;
-use crate::domain::relay::addressing::{self, Recipient, name_of};
-use crate::domain::relay::{envelope, share::Grants};
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value};
-use crate::domain::view::View;
-use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level};
-use crate::tlog::merkle::{Tree, leaf_hash};
-use crate::wire::v1;
-use crate::world::keys::public;
-use crate::world::log::Log;
-use crate::world::statements::{self, Says, note, seat_with, setting, sign, sign_with, text};
+use super::keys::public;
+use super::log::Log;
+use super::statements::{self, Says, note, seat_with, setting, sign, sign_with, text};
 
-use super::body;
-use super::compose::{self, Outside, Reading, Sealed, compose};
-use super::content::{Inside, Writing};
-use super::open::{Reader, Received};
-use super::receipt::{Place, verify_head};
-
-pub(crate) use crate::world::keys::{key as sign_key, opening as seal_key};
-pub(crate) use crate::world::statements::NAME;
+pub(crate) use super::keys::{key as sign_key, opening as seal_key};
+pub(crate) use super::statements::NAME;
 
 pub(crate) const AT: &str = "at/cert-at/duty-1";
 pub(crate) const FR: &str = "fr/cert-fr/duty-1";
@@ -216,7 +220,7 @@ impl Net {
     /// A charter with rules that this program does not know. Gives the directory as it stands still
     /// then: the net goes on.
     pub(crate) fn newer_rules(&mut self) -> Directory {
-        self.next_charter(|charter| charter.rules = crate::domain::directory::RULES + 1);
+        self.next_charter(|charter| charter.rules = liaison::domain::directory::RULES + 1);
         self.directory.clone()
     }
 
@@ -252,39 +256,6 @@ impl Net {
     pub(crate) fn seal(&self, outside: Outside, inside: &Inside) -> Sealed {
         let key = sign_key(&format!("{} sign", outside.sender));
         compose(&self.directory, outside, inside, &key, &self.ambient).unwrap()
-    }
-
-    /// The same with the addressing changed, inside and outside, and signed by the same seat. The
-    /// letters stay as they were.
-    pub(crate) fn forge(
-        &self,
-        outside: Outside,
-        inside: &Inside,
-        change: impl FnOnce(&mut proto::Addressing),
-    ) -> v1::Envelope {
-        let key = sign_key(&format!("{} sign", outside.sender));
-        let sealed = self.seal(outside, inside);
-        let mut addressing = proto::Addressing::decode(sealed.addressing.bytes.clone()).unwrap();
-        change(&mut addressing);
-        let addressing = addressing::encode(&addressing);
-        let id =
-            MessageId::try_from(&proto::Addressing::decode(addressing.clone()).unwrap().id[..]);
-        let inner = compose::inner(&addressing, inside.encode(), &key, &self.ambient).unwrap();
-        let plaintext = body::pad(inner.bytes()).unwrap();
-        let (body, body_key) = compose::seal_body(&plaintext, &self.ambient);
-        let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
-        let letters = sealed.envelope.letters.iter().map(|letter| {
-            let letter = envelope::read_letter(letter).unwrap();
-            let contact = letter.seat.contact();
-            let mut seats = self.directory.sealing_seats(&contact);
-            let (_, _, raw) = seats.find(|(_, id, _)| *id == letter.seal_key).unwrap();
-            let to = SealingKey::parse(raw).unwrap();
-            let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
-            compose::letter(&reading, text.as_bytes(), &self.ambient)
-        });
-        let letters: Vec<Bytes> = letters.collect();
-        let header = compose::header(&addressing, &body, &letters, &key, &self.ambient).unwrap();
-        v1::Envelope { header: header.bytes().clone(), body: body.into(), letters }
     }
 
     /// A notification from at to fr and pt.
@@ -483,13 +454,9 @@ impl Net {
         with(&Reader { directory: &self.directory, root_at: &root_at, seat: &seat, keys })
     }
 
-    pub(crate) fn open(
-        &self,
-        of: &str,
-        item: &v1::Item,
-    ) -> Result<super::open::Opened, super::open::NotOpened> {
+    pub(crate) fn open(&self, of: &str, item: &v1::Item) -> Result<Opened, NotOpened> {
         let keys = opening_keys(of, 1);
-        self.read(of, &keys, |reader| super::open::open(reader, &Received::from(item)))
+        self.read(of, &keys, |reader| open::open(reader, &Received::from(item)))
     }
 }
 

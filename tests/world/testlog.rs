@@ -1,19 +1,21 @@
 //! A log whose statements are composed, carried and signed as people do it: the other side of the client's tests.
+//! Its keys are counted: an authority or a seat has the number of its key.
 
-use crate::client::draft::{Bundle, Composer, FacetContent, Publication, founding};
-use crate::crypto::issue::{self, Validity};
-use crate::crypto::sign::{Signer, SigningKey};
-use crate::domain::ids::DirectoryName;
-use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Level};
-use crate::wire::v1;
-use crate::world::keys::public;
-use crate::world::log::Log;
-use crate::world::statements::{self, NAME, Says as _, prove_person, seat_with, text};
+use liaison::client::draft::{Bundle, Composer, FacetContent, Publication, founding};
+use liaison::crypto::issue::{self, Validity};
+use liaison::crypto::sign::{Signer, SigningKey};
+use liaison::domain::ids::DirectoryName;
+use liaison::domain::refusal::Refusal;
+use liaison::signed::proto::{self, Level};
+use liaison::wire::v1;
 
-pub(crate) use crate::world::clock::{NOW, ambient, ambient_at};
-pub(crate) use crate::world::keys::{key, proven};
-pub(crate) use crate::world::log::entry;
+use super::keys::public;
+use super::log::Log;
+use super::statements::{self, NAME, Says as _, prove_person, seat_with, text};
+
+pub(crate) use super::clock::{NOW, ambient, ambient_at};
+pub(crate) use super::keys::{key, proven};
+pub(crate) use super::log::entry;
 
 pub(crate) fn name() -> DirectoryName {
     NAME.parse().unwrap()
