@@ -27,6 +27,9 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
+#[cfg(test)]
+extern crate self as liaison;
+
 pub mod ambient;
 pub mod bench;
 pub mod cli;
@@ -49,3 +52,6 @@ pub mod tlog;
 pub mod tls;
 pub mod wire;
 pub mod words;
+#[cfg(test)]
+#[path = "../tests/world/mod.rs"]
+mod world;

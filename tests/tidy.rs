@@ -122,6 +122,9 @@ const IMPURE_WORDS: [&str; 3] = ["SystemTime", "SystemRandom", "Instant"];
 /// The one place that writes, the stores themselves, and where a store gets its entry 0.
 const WRITERS: [&str; 3] = ["src/service/sequencer.rs", "src/service/start.rs", "src/store/"];
 
+/// What several tests build, in whatever crate they stand.
+const WORLD: &str = "tests/world";
+
 /// Where permits are given, and where a request comes before it has one.
 const DOOR: &str = "src/service/door/admit.rs";
 const GUARD: &str = "src/grpc/guard.rs";
@@ -140,13 +143,13 @@ fn what_rooms_may_use_they_use() {
 /// does not between the file of a module and those in its folder: they tell one story.
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    assert_none(circles(&sources()));
+    assert_none(circles(&sources_and_world()));
 }
 
 /// A parameter has a name: what belongs together is a type that says so, and what does not stands apart.
 #[test]
 fn parameters_are_no_tuples() {
-    assert_none(tuples_not_as_listed(&sources(), TAKE_TUPLES));
+    assert_none(tuples_not_as_listed(&sources_and_world(), TAKE_TUPLES));
 }
 
 #[test]
@@ -174,9 +177,15 @@ fn test_code_is_behind_cfg_test() {
     assert_none(sources().iter().flat_map(|source| source.unguarded_tests()));
 }
 
+/// One crate of tests is the house's own and others are not: the same file stands in both.
+#[test]
+fn the_world_of_the_tests_calls_the_house_by_its_name() {
+    assert_none(world().iter().flat_map(|source| source.own_names()));
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
-    let undocumented = rust_files().into_iter().filter(|path| {
+    let undocumented = files_with_world().filter(|path| {
         let text = fs::read_to_string(repository().join(path)).unwrap();
         !is_documented(&text)
     });
@@ -187,7 +196,7 @@ fn every_file_says_what_it_is_for() {
 /// is said, or nothing, where the names are their own words (`#[expect(missing_docs)]`, with the reason).
 #[test]
 fn docstrings_say_more_than_two_words() {
-    assert_none(rust_files().into_iter().flat_map(|path| {
+    assert_none(files_with_world().flat_map(|path| {
         let text = fs::read_to_string(repository().join(&path)).unwrap();
         let short = short_docstrings(&text).into_iter();
         short
@@ -306,15 +315,26 @@ fn files_of(folder: &str) -> Vec<String> {
     files
 }
 
+/// The same, and those of the world of the tests.
+fn files_with_world() -> impl Iterator<Item = String> {
+    rust_files().into_iter().chain(files_of(WORLD))
+}
+
 /// All code that is not only for tests.
 fn sources() -> Vec<Source> {
-    let files = rust_files().into_iter().filter(|path| !is_for_tests(path));
-    files
-        .map(|path| {
-            let text = fs::read_to_string(repository().join(&path)).unwrap();
-            Source::read(&path, &text)
-        })
-        .collect()
+    rust_files().iter().filter(|path| !is_for_tests(path)).map(|path| source(path)).collect()
+}
+
+fn world() -> Vec<Source> {
+    files_of(WORLD).iter().map(|path| source(path)).collect()
+}
+
+fn sources_and_world() -> Vec<Source> {
+    sources().into_iter().chain(world()).collect()
+}
+
+fn source(path: &str) -> Source {
+    Source::read(path, &fs::read_to_string(repository().join(path)).unwrap())
 }
 
 /// `tests.rs` and folders named so; [`Source::unguarded_tests`] sees that they are for tests.
@@ -543,6 +563,12 @@ impl Source {
         });
         let found = asked.chain(typed).chain(let_in);
         found.map(|_| format!("{}: only the door gives permits", self.path)).collect()
+    }
+
+    /// Paths that lead elsewhere from another crate.
+    fn own_names(&self) -> Vec<String> {
+        let own = self.tokens.windows(2).filter(|window| *window == ["crate", "::"]);
+        own.map(|_| format!("{}: `crate` is another one from test to test", self.path)).collect()
     }
 
     fn unguarded_tests(&self) -> Vec<String> {
@@ -1096,6 +1122,9 @@ mod samples {
         assert_eq!(wrong(&[(a, "use crate::x::B;"), to_a, hands_on]), 2);
         assert_eq!(wrong(&[(a, "use crate::x; fn f(b: x::B) {}"), to_a, hands_on]), 2);
         assert_eq!(wrong(&[(a, "use crate::x::C;"), to_a, hands_on]), 0);
+        // In the world of the tests, too.
+        let [keys, clock] = ["keys", "clock"].map(|of| format!("{WORLD}/{of}.rs"));
+        assert_eq!(wrong(&[(&keys, "use super::clock::NOW;"), (&clock, "use super::keys;")]), 2);
         // A module and the files of its folder are one.
         let parent = ("src/x/mod.rs", "use b::B; struct C;");
         assert_eq!(wrong(&[parent, (b, "use super::C;")]), 0);
@@ -1190,6 +1219,13 @@ mod samples {
         let admits = "fn f() { self.service.admit(method, caller) }";
         assert_eq!(stray("src/grpc/relay.rs", admits), 1);
         assert_eq!(stray(GUARD, admits), 0);
+    }
+
+    #[test]
+    fn a_world_that_names_its_own_crate_is_seen() {
+        let own = |code| Source::read("tests/world/log.rs", code).own_names().len();
+        assert_eq!(own("use crate::domain::ids; fn f() { crate::world::keys::key(1) }"), 2);
+        assert_eq!(own("use liaison::domain::ids; pub(crate) fn f() { super::keys::key(1) }"), 0);
     }
 
     #[test]

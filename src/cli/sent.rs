@@ -443,9 +443,9 @@ mod tests {
 
     use super::*;
     use crate::client::message::receipt::ReceiptError;
-    use crate::client::message::testing::{self, FR, Net, seat};
     use crate::office::sent::tests::{answer_of, message_of, words_of};
     use crate::office::terms::{Level, OrLater, Outcome};
+    use crate::world::relay::{self, FR, Net, seat};
 
     #[test]
     fn what_was_not_handed_in_waits_was_refused_or_has_expired() {
@@ -507,7 +507,7 @@ mod tests {
         let is = |word: &str, stage: &str, each: [&str; 2]| {
             (word.to_owned(), stage.to_owned(), each.map(ToOwned::to_owned))
         };
-        let (fr, pt) = (seat(FR), seat(testing::PT));
+        let (fr, pt) = (seat(FR), seat(relay::PT));
         sent.state.delivered = vec![(fr.clone(), OrLater::Known(Outcome::Opened))];
         let said = "delivered to 1 of 2 contacts; no acknowledgement yet";
         assert_eq!(seen(&sent), is(said, "accepted", ["delivered", "accepted"]));
@@ -550,7 +550,7 @@ mod tests {
         assert!(!text(&sent).contains(&said("fr/cert-fr")), "{}", text(&sent));
         let open = "by fr/cert-fr (delivered): its numbers: liaison directory show fr/cert-fr";
         assert!(text(&sent).contains(open), "{}", text(&sent));
-        sent.state.delivered.push((seat(testing::PT), OrLater::Known(Outcome::NoKey)));
+        sent.state.delivered.push((seat(relay::PT), OrLater::Known(Outcome::NoKey)));
         assert_eq!((word(&sent), call(&sent)), (delivered.to_owned(), [false, false]));
     }
 

@@ -693,7 +693,7 @@ const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
 mod tests {
     use super::*;
     use crate::client::draft::Composer;
-    use crate::client::testlog::{
+    use crate::world::testlog::{
         AUTHORITY, LOG, NOW, TestLog, admission, ambient, charter, key, name, person, record,
         telephone,
     };

@@ -312,7 +312,7 @@ pub fn logged(entry: &[u8]) -> Result<(Bytes, u64), Refusal> {
 mod tests {
     use super::*;
     use crate::client::draft::Bundle;
-    use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, key};
+    use crate::world::testlog::{NOW, TestLog, ambient, charter, entry, key};
 
     /// A charter after the log's own, altered and signed by those of these seeds.
     fn signed(log: &TestLog, seeds: &[u8], alter: fn(&mut proto::Charter)) -> Bytes {
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(followed(&[1, 2], |next| next.rules = 2), Ok(()));
         assert_eq!(followed(&[1, 2], |next| next.quorum = 9), Ok(()));
         let new_registrar = |next: &mut proto::Charter| {
-            next.registrars = vec![crate::client::testlog::person("alice", 4)];
+            next.registrars = vec![crate::world::testlog::person("alice", 4)];
             next.threshold = 1;
         };
         assert_eq!(followed(&[1, 2, 4], new_registrar), Ok(()));

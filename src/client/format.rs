@@ -206,7 +206,7 @@ mod tests {
     use crate::client::invitation::Invitation;
     use crate::client::keys::Owner;
     use crate::client::mend::Mend;
-    use crate::client::testlog::{TestLog, ambient, name};
+    use crate::world::testlog::{TestLog, ambient, name};
 
     #[test]
     fn a_home_of_release_0_1_is_refused_before_anything_in_it_is_read() {

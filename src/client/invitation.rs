@@ -469,7 +469,7 @@ fn no_parts(admitted: Admitted) -> Parts {
 mod tests {
     use super::*;
     use crate::client::draft::{Bundle, Composer};
-    use crate::client::testlog::{AUTHORITY, KEEPER, TestLog, ambient, charter, record, roster};
+    use crate::world::testlog::{AUTHORITY, KEEPER, TestLog, ambient, charter, record, roster};
 
     fn proven(log: &TestLog, leaf: u64) -> v1::ProvenEntry {
         let size = log.entries.len() as u64;
@@ -513,8 +513,8 @@ mod tests {
         let (eye, telephone) = invitation.fingerprint();
         assert_eq!(eye, crate::crypto::sign::eye(&log.directory.genesis()));
         assert_eq!(telephone.split(' ').count(), 12);
-        for place in (0..log.charter.len()).step_by(41) {
-            let mut altered = log.charter.to_vec();
+        for place in (0..log.charter().len()).step_by(41) {
+            let mut altered = log.charter().to_vec();
             altered[place] ^= 1;
             let altered = v1::Invitation { charter: altered.into(), ..log.invitation() };
             assert!(Invitation::check(altered).is_err(), "byte {place}");
@@ -525,12 +525,12 @@ mod tests {
     fn a_later_charter_is_believed_by_its_own_quorum_and_followed_by_the_next() {
         let mut log = TestLog::new();
         let ambient = ambient();
-        let mut charters = vec![log.charter.clone()];
+        let mut charters = vec![log.charter()];
         for keys in [[10, 13], [13, 14], [14, 15]] {
             let directory = log.directory.clone();
             let next = Composer::on(&directory, &ambient).charter(charter(&keys));
             let mut bundle = Bundle::of(vec![next]);
-            let keys = [1, 2].map(crate::client::testlog::key);
+            let keys = [1, 2].map(crate::world::testlog::key);
             bundle.sign(Some(&directory), &[&keys[0], &keys[1]], &ambient).unwrap();
             charters.push(bundle.publications()[0].envelope().bytes().clone());
             log.add(charters.last().unwrap()).unwrap();
@@ -560,7 +560,7 @@ mod tests {
         unsigned.signatures.truncate(1);
         let unsigned = prost::Message::encode_to_vec(&unsigned);
         let at = log.directory.clock();
-        let unsigned = crate::client::testlog::entry(unsigned.into(), at);
+        let unsigned = crate::world::testlog::entry(unsigned.into(), at);
         trust.pin(std::slice::from_ref(&unsigned));
         trust.put_to_use(&[unsigned]);
         assert_eq!((trust.newest().version, trust.pins().len()), (1, 1));
@@ -583,7 +583,7 @@ mod tests {
             .map(|publication| publication.statement().targets()[0].version)
             .collect();
         assert_eq!(versions, [3, 2]);
-        let keys = [AUTHORITY, KEEPER].map(crate::client::testlog::key);
+        let keys = [AUTHORITY, KEEPER].map(crate::world::testlog::key);
         bundle.sign(Some(file.directory()), &[&keys[0], &keys[1]], &ambient).unwrap();
         assert_eq!(bundle.missing(Some(file.directory())), []);
     }
@@ -600,7 +600,7 @@ mod tests {
         };
         let before = file(&log, 1);
         let ambient = ambient();
-        let keys = [1, 2, 4].map(crate::client::testlog::key);
+        let keys = [1, 2, 4].map(crate::world::testlog::key);
         let say = |log: &mut TestLog, said: crate::client::draft::Publication| {
             let mut bundle = Bundle::of(vec![said]);
             let keys: Vec<&dyn crate::crypto::sign::Signer> =
@@ -611,8 +611,8 @@ mod tests {
         };
         let next = proto::Charter {
             registrars: vec![
-                crate::client::testlog::person("alice", 1),
-                crate::client::testlog::person("dave", 4),
+                crate::world::testlog::person("alice", 1),
+                crate::world::testlog::person("dave", 4),
             ],
             ..charter(&[13])
         };
@@ -624,7 +624,7 @@ mod tests {
             member: "jp".to_owned(),
             authority: Vec::new(),
             threshold: 0,
-            ..crate::client::testlog::admission()
+            ..crate::world::testlog::admission()
         };
         let admission = Composer::on(&log.directory.clone(), &ambient).admission(admission);
         say(&mut log, admission.unwrap());
@@ -637,7 +637,7 @@ mod tests {
         // Neither key signs for the time of the other.
         let refused = read_behind(&file(&log, leaf), &[]).unwrap_err();
         assert!(matches!(refused, InvalidInvitation::Checkpoint(_)), "{refused}");
-        log.log_key = crate::client::testlog::LOG;
+        log.log_key = crate::world::testlog::LOG;
         let refused = behind(&file(&log, leaf)).unwrap_err();
         assert!(matches!(refused, InvalidInvitation::Checkpoint(_)), "{refused}");
     }
@@ -658,14 +658,14 @@ mod tests {
         // In the log, but one registrar alone has signed: the operator's word is not enough.
         let alone = TestLog::new();
         let ambient = ambient();
-        let admission = crate::client::testlog::admission();
+        let admission = crate::world::testlog::admission();
         let admission = Composer::on(&alone.directory, &ambient).admission(admission).unwrap();
         let mut bundle = Bundle::of(vec![admission]);
-        let key = crate::client::testlog::key(1);
+        let key = crate::world::testlog::key(1);
         bundle.sign(Some(&alone.directory), &[&key], &ambient).unwrap();
         let statement = bundle.publications()[0].envelope().bytes().clone();
         let mut forced = log.clone();
-        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.clock());
+        forced.entries[1] = crate::world::testlog::entry(statement, log.directory.clock());
         let refused = with(proven(&forced, 1));
         let below = matches!(
             refused,

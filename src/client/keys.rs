@@ -688,7 +688,7 @@ mod tests {
     use super::*;
     use crate::client::error::{ClientError, Family};
     use crate::client::mend::Mend;
-    use crate::client::testlog::{NOW, ambient, ambient_at};
+    use crate::world::testlog::{NOW, ambient, ambient_at};
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();

@@ -32,6 +32,3 @@ pub mod rotation;
 pub mod token;
 pub mod unlock;
 mod went;
-
-#[cfg(test)]
-pub(crate) mod testlog;

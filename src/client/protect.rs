@@ -171,8 +171,8 @@ mod tests {
     use crate::client::error::{ClientError, Family};
     use crate::client::key_file::PUBLIC_BEGINS;
     use crate::client::keys::Held;
-    use crate::client::testlog::ambient;
     use crate::client::unlock::{Asks, NotAsked, Unlock};
+    use crate::world::testlog::ambient;
 
     const WORDS: &str = "correct horse battery staple";
 

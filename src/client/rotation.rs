@@ -430,9 +430,9 @@ mod tests {
     use crate::client::draft::Composer;
     use crate::client::files::faults;
     use crate::client::keys::{Held, read_public};
-    use crate::client::testlog::{KEEPER, TestLog, ambient, record, roster};
     use crate::client::unlock::{Asks, NotAsked, Unlock};
     use crate::crypto::cert::PeerCertificate;
+    use crate::world::testlog::{KEEPER, TestLog, ambient, record, roster};
 
     const ALL: [Purpose; 3] = [Purpose::SeatSign, Purpose::SeatSeal, Purpose::SeatTls];
 
@@ -657,7 +657,7 @@ mod tests {
             let (directory, ambient) = (world.log.directory.clone(), ambient());
             let named = proto::Record { keeper: Some(next.clone()), ..record() };
             let named = Composer::on(&directory, &ambient).record(named, &[]).unwrap();
-            world.log.sign_and_add(vec![named], &[crate::client::testlog::AUTHORITY]).unwrap();
+            world.log.sign_and_add(vec![named], &[crate::world::testlog::AUTHORITY]).unwrap();
             // Also before it is in its place it signs what counts, unless somebody has to open it.
             let all = world.keys.all_signing(&ambient).unwrap();
             let is_next = |key: &SigningKey| key.public().id() == KeyId::of(&next.key);

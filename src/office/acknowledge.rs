@@ -155,10 +155,10 @@ mod tests {
     use crate::client::error::{Family, Side};
     use crate::client::fate::Fate;
     use crate::client::message::content::Inside;
-    use crate::client::message::testing::{AT, FR, Net, notification, seat};
     use crate::client::reason::Here;
     use crate::office::message::Acknowledging;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{AT, FR, Net, notification, seat};
 
     fn says() -> Says {
         Says {

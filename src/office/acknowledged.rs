@@ -77,8 +77,8 @@ impl Acknowledged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::signed::dsse::Kind as DsseKind;
+    use crate::world::relay::{AT, FR, Net, seat, sign_key};
 
     #[test]
     fn an_acknowledgement_says_whether_its_key_has_ended() {

@@ -177,8 +177,8 @@ mod tests {
     use super::*;
     use crate::client::error::{ClientError, Side};
     use crate::client::message::content::Writing;
-    use crate::client::message::testing::Net;
     use crate::domain::refusal::Refusal;
+    use crate::world::relay::Net;
 
     #[test]
     fn why_nothing_is_sealed_to_a_contact_is_what_the_directory_says_of_it() {
@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn all_who_were_left_out_are_called_for_their_own_reason_and_named_at_the_end() {
-        use crate::client::message::testing::AT;
         use crate::office::tests::whole::Whole;
+        use crate::world::relay::AT;
 
         let net = Net::new();
         let vienna = Whole::of(&net, AT);

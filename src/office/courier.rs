@@ -250,10 +250,10 @@ mod tests {
     use super::*;
     use crate::client::error::Family;
     use crate::client::mend::Mend;
-    use crate::client::message::testing::{AT, Net, contact, notification, seat};
-    use crate::client::testlog::ambient_at;
     use crate::domain::refusal::Refusal;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{AT, Net, contact, notification, seat};
+    use crate::world::testlog::ambient_at;
 
     /// Vienna, whose message to these contacts waits.
     fn waiting(net: &Net, to: &[&str]) -> (Whole, MessageId) {

@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn why_something_waits_or_was_given_up_is_kept_beside_it() {
-        use crate::client::message::testing::{AT, FR, Net, contact};
         use crate::office::collect;
         use crate::office::tests::whole::Whole;
+        use crate::world::relay::{AT, FR, Net, contact};
 
         let mut net = Net::new();
         let vienna = Whole::of(&net, AT);

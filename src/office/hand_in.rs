@@ -190,10 +190,8 @@ mod tests {
     use crate::client::message::content;
     use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
-    use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::outbox::Request;
     use crate::client::reach::call::Patience;
-    use crate::client::testlog::ambient_at;
     use crate::crypto::hash::Digest;
     use crate::domain::limits;
     use crate::domain::refusal::{Fault, Refusal, Wrong};
@@ -202,6 +200,8 @@ mod tests {
     use crate::signed::proto::{Outcome, Urgency};
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
     use crate::wire::{status, v1};
+    use crate::world::relay::{self, AT, FR, Net, seat, sign_key};
+    use crate::world::testlog::ambient_at;
 
     use super::*;
 
@@ -346,7 +346,7 @@ mod tests {
     fn messages_go_before_receipts_and_the_most_urgent_first() {
         let mut waits = Waits::new();
         let came = waits.net.outside(FR, &["at/cert-at"]);
-        let came = waits.net.seal(came, &testing::notification(0));
+        let came = waits.net.seal(came, &relay::notification(0));
         waits.net.submit(&came.envelope).unwrap();
         let net = &waits.net;
         let put = |outside, inside| {
@@ -365,7 +365,7 @@ mod tests {
         let receipt = put(Outside { urgency: Urgency::Flash, ..outside }, inside);
         let [second, flash] = [Urgency::Routine, Urgency::Flash].map(|urgency| {
             let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
-            put(outside, testing::notification(0))
+            put(outside, relay::notification(0))
         });
         let mut routine = [waits.id, second];
         routine.sort();

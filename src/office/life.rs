@@ -103,8 +103,8 @@ const SEAL_KEY_SECONDS: u64 = 90 * DAY;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{FR, FR_2, Net, contact, seat};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, FR_2, Net, contact, seat};
 
     #[test]
     fn what_runs_out_is_told_in_proportion() {

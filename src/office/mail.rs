@@ -1100,9 +1100,9 @@ fn goes_on(request: &v1::CollectRequest, event: &Event) -> Result<(), ClientErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{FR, Net};
     use crate::office::tests::expiry::mailbox;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, Net};
 
     #[test]
     fn the_relay_goes_on_behind_what_it_was_asked_for() {

@@ -377,12 +377,12 @@ mod tests {
 
     use super::*;
     use crate::client::message::open::{self, Reader};
-    use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::message::words as wording;
     use crate::client::outbox::{Outbox, Request};
     use crate::office::collect::{Boxes, Desk};
     use crate::office::inbox::Inbox;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{self, AT, FR, Net, seat, sign_key};
 
     /// A co-recipient knows the id of an alert, and may use it: it is another message then.
     #[test]
@@ -393,17 +393,17 @@ mod tests {
         let (inbox, outbox) = (inbox, Outbox::of(&dir.path().join("out")));
         let to_fr = ["fr/cert-fr"];
         let alert = net.notification();
-        let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));
+        let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &relay::notification(0));
         let request = Request::submit(sent.envelope.clone());
         outbox.put((sent.id, sent.header_digest), &request).unwrap();
         let under = |id: MessageId| {
             let id = Bytes::copy_from_slice(id.as_bytes());
-            net.forge(net.outside(testing::PT, &to_fr), &testing::notification(0), |addressing| {
+            net.forge(net.outside(relay::PT, &to_fr), &relay::notification(0), |addressing| {
                 (addressing.id, addressing.thread) = (id.clone(), id);
             })
         };
         // Before the alert or behind it, and under the id of what was sent from here.
-        let other = net.seal(net.outside(AT, &to_fr), &testing::notification(0));
+        let other = net.seal(net.outside(AT, &to_fr), &relay::notification(0));
         let all = [
             under(alert.id),
             alert.envelope.clone(),
@@ -415,7 +415,7 @@ mod tests {
             net.submit(envelope).unwrap();
         }
         let (items, head) = net.collect(FR, 0);
-        let (sign, keys) = (sign_key(&format!("{FR} sign")), testing::opening_keys(FR, 1));
+        let (sign, keys) = (sign_key(&format!("{FR} sign")), relay::opening_keys(FR, 1));
         let (directory, tree, view) = (net.directory.clone(), net.tree.clone(), net.view());
         let (ambient, root_at) = (net.ambient.clone(), |size| tree.root_at(size));
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
@@ -454,13 +454,12 @@ mod tests {
         for (id, numbers) in [(alert.id, [1, 2]), (other.id, [4, 3])] {
             let Err(NotOne::Several(mut found)) = find(&id.to_string()) else { panic!("{id}") };
             found.sort_by_key(|name| if let Named::Came(number, _) = name { *number } else { 0 });
-            let mut both = [(numbers[0], testing::PT), (numbers[1], AT)];
+            let mut both = [(numbers[0], relay::PT), (numbers[1], AT)];
             both.sort_unstable();
             assert_eq!(found, both.map(named));
         }
         assert_eq!(find(&sent.id.to_string()).unwrap().0.place.mailbox.count, 5);
-        let several =
-            NotOne::Several(vec![Named::Sent(sent.header_digest), named((5, testing::PT))]);
+        let several = NotOne::Several(vec![Named::Sent(sent.header_digest), named((5, relay::PT))]);
         assert_eq!(answer(&sent.id.to_string()), Err(several));
         let ours = answer(&sent.header_digest.to_string()).unwrap();
         assert_eq!(ours, sent.header_digest);

@@ -34,8 +34,8 @@ impl Mail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{FR, Net};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, Net};
 
     #[test]
     fn only_whom_the_directory_lists_is_muted_and_anybody_is_heard_again() {

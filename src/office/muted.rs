@@ -135,8 +135,8 @@ const MUTED_BYTES: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{AT, Net, PT};
     use crate::domain::relay::addressing::OrLater;
+    use crate::world::relay::{AT, Net, PT};
 
     fn sender(text: &str) -> Sender {
         text.parse().unwrap()
@@ -146,10 +146,8 @@ mod tests {
     fn who_is_muted_stays_so_and_nothing_urgent_is_hidden() {
         let net = Net::new();
         let of = |from, urgency| {
-            let sealed = net.seal(
-                net.outside(from, &["fr/cert-fr"]),
-                &crate::client::message::testing::notification(0),
-            );
+            let sealed =
+                net.seal(net.outside(from, &["fr/cert-fr"]), &crate::world::relay::notification(0));
             Addressing { urgency, ..sealed.addressing }
         };
         let known = [Urgency::Routine, Urgency::Priority, Urgency::Immediate, Urgency::Flash];

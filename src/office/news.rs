@@ -212,7 +212,6 @@ mod tests {
     use crate::client::error::Side;
     use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
-    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::client::outbox::Outbox;
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
@@ -220,6 +219,7 @@ mod tests {
     use crate::office::inbox::Inbox;
     use crate::office::index::Index;
     use crate::signed::dsse::{Envelope, Kind as DsseKind};
+    use crate::world::relay::{AT, FR, Net, seat, sign_key};
 
     fn nobody() -> Muted {
         Muted::nobody(std::path::Path::new("nowhere"))

@@ -417,13 +417,13 @@ mod tests {
     use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
-    use crate::client::message::testing::{self, AT, FR, FR_2, Net, PT, seat, sign_key};
     use crate::client::message::words as wording;
     use crate::office::collect::Taken;
     use crate::office::index::Index;
     use crate::office::muted::Sender;
     use crate::office::tests::whole::Whole;
     use crate::signed::proto::Urgency;
+    use crate::world::relay::{self, AT, FR, FR_2, Net, PT, seat, sign_key};
 
     #[test]
     fn what_the_relay_passes_on_and_does_not_hold_has_a_row() {
@@ -431,7 +431,7 @@ mod tests {
         net.submit(&net.notification().envelope).unwrap();
         let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
         let inbox = Inbox::of(dir.path(), net.directory.genesis(), own.contact());
-        let sent = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
+        let sent = net.seal(net.outside(FR, &["at/cert-at"]), &relay::notification(0));
         net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
         let item = net.collect(FR, 0).0.remove(0);
         let header = net.read(FR, &[], |reader| open::verify_header(reader, (&item.header, 0)));
@@ -497,7 +497,7 @@ mod tests {
         let mut net = Net::new();
         for urgency in [Urgency::Immediate, Urgency::Immediate, Urgency::Routine] {
             let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &testing::notification(0));
+            let sealed = net.seal(outside, &relay::notification(0));
             net.submit(&sealed.envelope).unwrap();
         }
         let mut whole = Whole::of(&net, FR);
@@ -520,7 +520,7 @@ mod tests {
         for _ in 0..3 {
             let outside =
                 Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &testing::notification(0));
+            let sealed = net.seal(outside, &relay::notification(0));
             net.submit(&sealed.envelope).unwrap();
         }
         let (mut paris, mut colleague) = (Whole::of(&net, FR), Whole::of(&net, FR_2));
@@ -543,7 +543,7 @@ mod tests {
         for _ in 0..2 {
             let outside =
                 Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &testing::notification(0));
+            let sealed = net.seal(outside, &relay::notification(0));
             net.submit(&sealed.envelope).unwrap();
         }
         let mut paris = Whole::of(&net, FR);
@@ -582,7 +582,7 @@ mod tests {
             [(AT, Urgency::Routine), (PT, Urgency::Routine), (AT, Urgency::Immediate)]
         {
             let outside = Outside { urgency, ..net.outside(from, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &testing::notification(0));
+            let sealed = net.seal(outside, &relay::notification(0));
             net.submit(&sealed.envelope).unwrap();
         }
         let mut whole = Whole::of(&net, FR);

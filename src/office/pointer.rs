@@ -93,8 +93,8 @@ pub fn only<T>(mut found: Vec<T>) -> Result<T, NotOne<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::Net;
     use crate::domain::relay::envelope::verify_header;
+    use crate::world::relay::Net;
 
     #[test]
     fn a_number_a_digest_and_an_id_are_told_apart() {
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_number_points_at_every_entry_and_the_others_at_messages_to_people() {
-        use crate::client::message::testing::{AT, FR};
         use crate::office::tests::whole::Whole;
+        use crate::world::relay::{AT, FR};
 
         let mut net = Net::new();
         let mut vienna = Whole::of(&net, AT);

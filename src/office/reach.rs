@@ -81,11 +81,11 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::client::message::testing::{FR, Net, contact, sign_key};
     use crate::domain::directory::Statement;
     use crate::domain::directory::facet::OpenFacet;
     use crate::office::tests::whole::Whole;
     use crate::signed::proto;
+    use crate::world::relay::{FR, Net, contact, sign_key};
 
     const CERT: &str = "fr/cert-fr";
 

@@ -174,9 +174,9 @@ impl Again {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{AT, Net, notification};
     use crate::client::outbox::Request;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{AT, Net, notification};
 
     /// Kept in the outbox of this seat, to France.
     fn kept(net: &Net, of: &Whole) -> MessageId {

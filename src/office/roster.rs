@@ -56,10 +56,10 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::client::message::testing::{FR, FR_2, Net, contact, seat, sign_key};
     use crate::domain::directory::Statement;
     use crate::domain::directory::facet::OpenFacet;
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, FR_2, Net, contact, seat, sign_key};
 
     const CERT: &str = "fr/cert-fr";
 

@@ -67,8 +67,8 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{FR, NAME, Net};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, NAME, Net};
 
     fn seen(of: &Whole) -> Seen {
         of.mail.office.seen(&of.mail.replica).unwrap()

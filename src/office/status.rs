@@ -233,12 +233,12 @@ mod tests {
 
     use super::*;
     use crate::client::mend::Mend;
-    use crate::client::message::testing::{AT, FR, FR_2, NAME, Net, notification, seat};
     use crate::client::outbox::Request;
     use crate::client::reason::Here;
     use crate::crypto::issue::{self, Validity};
     use crate::office::tests::homes::{Kept, owner, paris};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{AT, FR, FR_2, NAME, Net, notification, seat};
 
     const DAY: u64 = 86_400;
 
@@ -376,7 +376,7 @@ mod tests {
         kept.office.home.saw_certificate(&name, b"none").unwrap();
         assert_eq!(first(&kept).status().unwrap().service, None);
         let validity = Validity { not_before: 500, not_after: 900, serial: [1; 16] };
-        let key = crate::client::message::testing::sign_key("ca");
+        let key = crate::world::relay::sign_key("ca");
         let der = issue::service_ca(&key, NAME, &[], validity, kept.office.ambient().random());
         kept.office.home.saw_certificate(&name, &der.unwrap()).unwrap();
         let service = first(&kept).status().unwrap().service.unwrap();

@@ -12,12 +12,8 @@ use crate::client::message::compose::{ComposeError, Outside, Sealed};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{self, NotOpened, Reader, RootAt};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
-use crate::client::message::testing::{
-    self, AT, FR, FR_2, Net, PT, contact, notification, opening_keys, seat, sign_key,
-};
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
-use crate::client::testlog;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
@@ -31,6 +27,10 @@ use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Flag, Level, Outcome, Urgency};
 use crate::wire::v1;
+use crate::world::relay::{
+    self, AT, FR, FR_2, Net, PT, contact, notification, opening_keys, seat, sign_key,
+};
+use crate::world::testlog;
 
 use super::again;
 use super::collect::{self, Answer, Boxes, Desk, Matched, SealError, TakeError, Taken, Unproven};
@@ -397,7 +397,7 @@ fn what_came_spoilt_is_asked_for_again() {
             let message = sealed.unwrap();
             let (body, letters) = (item.body.clone(), message.letters.clone());
             let sealed = v1::Envelope { header: item.header.clone(), body, letters };
-            *item = v1::Item { number: item.number, ..testing::item(&sealed, FR_2) };
+            *item = v1::Item { number: item.number, ..relay::item(&sealed, FR_2) };
         },
         4,
     );
@@ -1340,7 +1340,7 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
     let told = at.outbox.pending().unwrap();
     for id in &told {
         let request = at.outbox.request(*id).unwrap();
-        let item = testing::item(request.envelope().unwrap(), FR);
+        let item = relay::item(request.envelope().unwrap(), FR);
         let header = envelope::verify_header(&net.directory, &item.header).unwrap();
         if header.addressing().recipients[0].contact == contact("fr/cert-fr") {
             let opened = net.open(FR, &item).unwrap();

@@ -126,8 +126,8 @@ impl Outcome {
 mod tests {
     use super::*;
     use crate::client::error::Family;
-    use crate::client::message::testing::{FR, NAME, Net, contact};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{FR, NAME, Net, contact};
 
     fn synced(before: u64) -> Synced {
         let withheld = vec![(contact("fr/cert-fr"), "email".to_owned())];

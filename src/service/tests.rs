@@ -11,27 +11,19 @@ use tempfile::TempDir;
 
 use super::door::Caller;
 use super::*;
-use crate::crypto::sign::SigningKey;
 use crate::disk::Fdatasync;
 use crate::domain::command::Decision;
-use crate::domain::directory::possession::prove;
 use crate::domain::ids::ContactId;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Entry, EntryKind, Gone, Key, Mailbox, Usage, Value};
-use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Person, Target, Use};
+use crate::signed::dsse::Kind;
+use crate::signed::proto;
 use crate::store::blobs::FileBlobs;
 use crate::store::{
     self, Batch, End, Engine, Examined, KeyRange, Revision, Site, StoreError, keys,
 };
-
-fn key(tag: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
-}
-
-fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
-    prove(&key(tag), holder, usage, Ambient::system().random()).unwrap()
-}
+use crate::world::keys::key;
+use crate::world::statements::{Says as _, admission, founding, person, sign, text};
 
 pub(crate) async fn service(home: &TempDir) -> Service {
     within(home, door::Limits::without_rates()).await
@@ -63,26 +55,9 @@ async fn timed(
     blobs: Arc<dyn Blobs>,
     wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
 ) -> Service {
-    let charter = proto::Charter {
-        targets: vec![Target { name: "un.example".to_owned(), version: 1, ..Target::default() }],
-        issued_at: 1000,
-        rules: 1,
-        registrars: vec![Person {
-            id: "alice".to_owned(),
-            name: "Alice".to_owned(),
-            sign: Some(listed("alice", "registrar/alice", Use::Sign)),
-            tls: Some(listed("alice tls", "registrar/alice", Use::Tls)),
-        }],
-        threshold: 1,
-        log: vec![listed("log", "log/un.example", Use::Log)],
-        relay: vec![listed("relay", "relay/un.example", Use::Relay)],
-        service_ca: vec![Bytes::from_static(b"certificate")],
-        ..Default::default()
-    };
+    let charter = founding(vec![person("alice")], 1).proven();
     let charter = proto::Charter { issued_at: ambient.now(), ..charter };
-    let signers = [&key("alice")];
-    let signed =
-        Envelope::sign(Kind::Charter, charter.encode_to_vec(), &signers, ambient.random()).unwrap();
+    let signed = sign(Kind::Charter, charter.encode_to_vec(), &["alice"]);
     let settings = || Settings {
         clock_is_right: false,
         grants: Grants::default(),
@@ -95,7 +70,7 @@ async fn timed(
     };
     let keys = || Keys::in_memory(key("log"), key("relay"), Ambient::system());
     let store = wrapped(place.create("un.example", 1).await.unwrap());
-    found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
+    found(store.as_ref(), &signed, &keys(), &settings()).await.unwrap();
     start(store, blobs, keys(), settings()).await.unwrap()
 }
 
@@ -181,19 +156,13 @@ pub(super) fn admits(service: &Service, member: &str) -> Vec<Publication> {
 
 /// One in these words.
 fn admits_as(service: &Service, member: &str, called: &str) -> Vec<Publication> {
-    let (directory, ambient) = (&service.state().directory, Ambient::system());
-    let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
     let admission = proto::Admission {
-        targets: vec![Target { name, genesis: genesis.into(), version: 1 }],
-        issued_at: ambient.now(),
-        member: member.to_owned(),
-        kind: 1,
-        names: vec![proto::Text { language: "en".to_owned(), text: called.to_owned() }],
-        ..Default::default()
+        issued_at: Ambient::system().now(),
+        names: vec![text("en", called)],
+        ..admission(member)
     };
-    let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
-    let signed = Envelope::sign(Kind::Admission, payload, &signers, ambient.random()).unwrap();
-    let statement = signed.bytes().clone();
+    let admission = admission.next_in(&service.state().directory).encode_to_vec();
+    let statement = sign(Kind::Admission, admission, &["alice"]);
     vec![Publication { statement, facets: Vec::new() }]
 }
 

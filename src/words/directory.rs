@@ -106,11 +106,11 @@ pub fn seen(of: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{NAME, contact};
     use crate::crypto::hash::Digest;
     use crate::office::directory::Entry;
     use crate::office::directory::page::Verbale;
     use crate::signed::proto::{Level, Text};
+    use crate::world::relay::{NAME, contact};
 
     fn page(part: TakesPart, belief: Belief) -> Page {
         let text = |text: &str| vec![Text { language: "en".to_owned(), text: text.to_owned() }];

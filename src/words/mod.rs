@@ -417,13 +417,13 @@ pub const fn state(frozen: Option<&Frozen>) -> &'static str {
 mod tests {
     use prost::Message as _;
 
-    use crate::client::message::testing::{AT, Net, contact, notification, sign_key};
     use crate::crypto::sign::KeyId;
     use crate::domain::refusal::Amiss;
     use crate::domain::relay::addressing::Recipient;
     use crate::domain::relay::envelope;
     use crate::domain::state::EntryKind;
     use crate::signed::dsse::{Envelope, Kind};
+    use crate::world::relay::{AT, Net, contact, notification, sign_key};
 
     use super::*;
 

@@ -302,13 +302,13 @@ mod tests {
     use crate::client::mend::Mend;
     use crate::client::message::open::NotOpened;
     use crate::client::message::receipt::ReceiptError;
-    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::client::outbox::{Outbox, Request};
     use crate::crypto::hash::Digest;
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
     use crate::office::fate::{kept_back, without_receipt};
     use crate::wire::v1;
+    use crate::world::relay::{AT, FR, Net, seat, sign_key};
 
     #[test]
     fn what_is_not_accepted_says_what_it_is_to_whom_and_why() {

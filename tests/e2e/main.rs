@@ -61,3 +61,6 @@ mod waits;
 mod walked;
 mod whole_way;
 mod words;
+#[expect(dead_code, unused_imports, reason = "the tests in `src` build more of the same world")]
+#[path = "../world/mod.rs"]
+mod world;

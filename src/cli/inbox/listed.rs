@@ -158,12 +158,12 @@ mod tests {
     use super::*;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::NotOpened;
-    use crate::client::message::testing::{AT, FR, Net, notification, seat};
     use crate::domain::refusal::Amiss;
     use crate::domain::relay::envelope;
     use crate::office::acknowledged::Acknowledged;
     use crate::office::terms::Digest;
     use crate::signed::proto::{Content, Drill, DrillKind};
+    use crate::world::relay::{AT, FR, Net, notification, seat};
 
     fn row() -> Listed {
         let net = Net::new();

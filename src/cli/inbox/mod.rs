@@ -410,13 +410,13 @@ mod tests {
     use super::*;
     use crate::client::message::open::{self, NotOpened, Reader};
     use crate::client::message::receipt::ReceiptError;
-    use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::domain::refusal::Refusal;
     use crate::office::collect::Unproven;
     use crate::office::inbox::Inbox;
     use crate::office::page::{Doubt, Found, Unverified};
     use crate::office::terms::KeyId;
     use crate::wire::v1;
+    use crate::world::relay::{self, AT, FR, Net, seat};
 
     #[test]
     fn a_message_whose_header_is_not_believed_has_a_row() {
@@ -430,15 +430,15 @@ mod tests {
         let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
         let mut found = Found::default();
         let mut add = |number, from, is_backdated| {
-            let sealed = net.seal(net.outside(from, &["fr/cert-fr"]), &testing::notification(0));
-            inbox.put(&v1::Item { number, ..testing::item(&sealed.envelope, FR) }).unwrap();
+            let sealed = net.seal(net.outside(from, &["fr/cert-fr"]), &relay::notification(0));
+            inbox.put(&v1::Item { number, ..relay::item(&sealed.envelope, FR) }).unwrap();
             let kept = inbox.item(number).unwrap();
             let key = KeyId::of(b"key");
             let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
             let header = open::verify_header(&reader, (&kept.item.header, 0));
             found.add(kept, if is_backdated { Err(backdated) } else { header });
         };
-        add(1, testing::PT, false);
+        add(1, relay::PT, false);
         add(2, "at/cert-at/duty-9", false);
         add(3, AT, true);
         let doubt = |number, why| Unverified { number, why, asked_again: false };

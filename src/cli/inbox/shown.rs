@@ -183,11 +183,11 @@ mod tests {
     use super::*;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::Opened;
-    use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::domain::refusal::Amiss;
     use crate::office::call::Called;
     use crate::office::message::To;
     use crate::signed::proto::Class;
+    use crate::world::relay::{self, AT, FR, Net, seat};
 
     fn shown(net: &Net, opened: Opened) -> Shown {
         Shown {
@@ -208,7 +208,7 @@ mod tests {
     fn a_message_is_shown_with_what_is_amiss_and_whose_key_has_ended() {
         let net = Net::new();
         let sealed = net.notification();
-        let mut shown = shown(&net, net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
+        let mut shown = shown(&net, net.open(FR, &relay::item(&sealed.envelope, FR)).unwrap());
         let notes = |shown: &Shown| {
             let screen = Screen::of(shown, Some("Ana".to_owned()));
             let text = screen.text();
@@ -230,14 +230,14 @@ mod tests {
     #[test]
     fn a_message_is_shown_with_what_it_answers() {
         let net = Net::new();
-        let begun = net.open(FR, &testing::item(&net.notification().envelope, FR)).unwrap().header;
+        let begun = net.open(FR, &relay::item(&net.notification().envelope, FR)).unwrap().header;
         let (digest, of) = (begun.digest(), begun.addressing());
         let all_clear =
             Outside::answering(&net.directory, seat(AT), (digest, of), Class::AllClear, net.view());
         let all_clear =
             Outside { recipients: net.outside(AT, &["fr/cert-fr"]).recipients, ..all_clear };
-        let sealed = net.seal(all_clear, &testing::notification(0));
-        let mut shown = shown(&net, net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap());
+        let sealed = net.seal(all_clear, &relay::notification(0));
+        let mut shown = shown(&net, net.open(FR, &relay::item(&sealed.envelope, FR)).unwrap());
         let said = |shown: &Shown| {
             let screen = Screen::of(shown, None);
             (screen.text(), screen.object(&[]))

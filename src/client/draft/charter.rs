@@ -310,9 +310,9 @@ fn number(
 mod tests {
     use super::*;
     use crate::client::draft::{Bundle, Composer};
-    use crate::client::testlog::{TestLog, ambient, key, name, person};
     use crate::signed::canonical;
     use crate::tlog::note::KeyName;
+    use crate::world::testlog::{TestLog, ambient, key, name, person};
 
     fn in_force(log: &TestLog) -> proto::Charter {
         canonical::decode(&log.directory.charter().payload).unwrap()

@@ -627,12 +627,12 @@ fn sort_unique<T: Ord>(items: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::testlog::{
+    use crate::domain::directory::Policy;
+    use crate::signed::proto::{Level, Reason};
+    use crate::world::testlog::{
         AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, key, name, record,
         roster, telephone,
     };
-    use crate::domain::directory::Policy;
-    use crate::signed::proto::{Level, Reason};
 
     fn texts(bundle: &Bundle) -> Vec<String> {
         in_words(bundle).iter().map(|line| format!("{}: {}", line.label, line.text)).collect()
@@ -730,7 +730,7 @@ mod tests {
         let log = TestLog::new();
         let ambient = ambient();
         let mut next = charter(&[10]);
-        let dave = crate::client::testlog::person("dave", 4);
+        let dave = crate::world::testlog::person("dave", 4);
         next.registrars = vec![dave, next.registrars[1].clone()];
         let mut bundle = Bundle::of(vec![Composer::on(&log.directory, &ambient).charter(next)]);
         let mut found = |seed: u8| -> Vec<u32> {

@@ -16,6 +16,4 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;

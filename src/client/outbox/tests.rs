@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::client::files::faults;
 use crate::client::format::OUTBOX_INDEX;
-use crate::client::message::testing::{FR, Net, sign_key};
 use crate::signed::dsse::Kind;
+use crate::world::relay::{FR, Net, sign_key};
 
 fn id(number: u64) -> MessageId {
     MessageId::new(number, [7; 10])

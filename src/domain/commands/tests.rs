@@ -12,17 +12,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message as _;
-use ring::rand::SystemRandom;
 
 use super::audited::{Asked, Audited, Refused};
 use super::desk::{Abort, Approve, CommitAct, CommitStatement, Propose, WentBack};
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::SigningKey;
 use crate::domain::administration::audit::Call;
 use crate::domain::administration::desk::{Desk, Kept, Lying, Proposed, Unsigned};
 use crate::domain::administration::proposal::{Act, Approved, needed};
 use crate::domain::command::{Clock, Command, World};
-use crate::domain::directory::possession::prove;
 use crate::domain::directory::{Directory, found, verify_founding};
 use crate::domain::limits;
 use crate::domain::network::Network;
@@ -34,54 +31,22 @@ use crate::domain::state::{Key, Snapshot, Value};
 use crate::domain::view::View;
 use crate::signed::canonical::LARGEST;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, AuditRecord, Dsse, Use};
+use crate::signed::proto::{self, AuditRecord, Dsse};
 use crate::tlog::merkle::Tree;
+use crate::world::clock::{DAY, NOW};
+use crate::world::keys::key;
+use crate::world::statements::{NAME, Says as _, founding, person, sign as signed};
 
-const NOW: u64 = 1_800_000_000;
-const DAY: u64 = 86_400;
 const WEEK: u64 = limits::PROPOSAL_SECONDS;
-const NAME: &str = "un.example";
-
-#[expect(clippy::disallowed_methods, reason = "a test, and the core has no ambient")]
-fn random() -> SystemRandom {
-    SystemRandom::new()
-}
-
-fn key(name: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
-}
-
-fn public(name: &str, holder: &str, of: Use) -> proto::PublicKey {
-    prove(&key(name), holder, of, &random()).unwrap()
-}
-
-fn person(role: &str, id: &str) -> proto::Person {
-    let (name, holder) = (format!("The {id}"), format!("{role}/{id}"));
-    let sign = Some(public(id, &holder, Use::Sign));
-    let tls = Some(public(&format!("{id} tls"), &holder, Use::Tls));
-    proto::Person { id: id.to_owned(), name, sign, tls }
-}
 
 fn charter(version: u64, genesis: &[u8], operators: &[&str]) -> proto::Charter {
     let genesis = Bytes::copy_from_slice(genesis);
-    proto::Charter {
+    let charter = proto::Charter {
         targets: vec![proto::Target { name: NAME.to_owned(), genesis, version }],
-        issued_at: NOW,
-        rules: 1,
-        registrars: vec![person("registrar", "alice"), person("registrar", "bob")],
-        threshold: 2,
-        operators: operators.iter().map(|id| person("operator", id)).collect(),
-        log: vec![public("log", &format!("log/{NAME}"), Use::Log)],
-        relay: vec![public("relay", &format!("relay/{NAME}"), Use::Relay)],
-        service_ca: vec![Bytes::from_static(b"a certificate")],
-        ..proto::Charter::default()
-    }
-}
-
-fn signed(kind: Kind, payload: Vec<u8>, by: &[&str]) -> Bytes {
-    let keys: Vec<SigningKey> = by.iter().map(|name| key(name)).collect();
-    let keys: Vec<&SigningKey> = keys.iter().collect();
-    Envelope::sign(kind, payload, &keys, &random()).unwrap().bytes().clone()
+        operators: operators.iter().map(|id| person(id)).collect(),
+        ..founding(vec![person("alice"), person("bob")], 2)
+    };
+    charter.proven()
 }
 
 fn registrar(id: &str) -> AuthenticPeer {

@@ -13,11 +13,11 @@ mod thread;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::SigningKey;
 use crate::domain::ids::ContactId;
 use crate::domain::state::{EntryKind, Mailbox};
-use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::dsse::Kind;
 use crate::signed::proto;
+use crate::world::statements::sign;
 
 /// A file of mailboxes, each followed from head to head.
 struct Chains {
@@ -60,18 +60,11 @@ impl Chains {
     }
 }
 
-/// Ed25519 asks for none.
-#[expect(clippy::disallowed_methods, reason = "a test, and the core has no ambient")]
-fn random() -> ring::rand::SystemRandom {
-    ring::rand::SystemRandom::new()
-}
-
 #[test]
 fn golden_chains() {
     let genesis = Digest::of(b"a genesis");
     let at = Mailbox::of_epoch(genesis, &"at/cert".parse().unwrap(), 1);
     let mut chains = Chains { lines: TITLE.to_owned(), genesis, at };
-    let key = SigningKey::from_seed(Digest::of(b"at/cert/duty-1 sign").as_bytes());
     let acknowledgement = proto::Acknowledgement {
         directory: Some(proto::Directory {
             name: "un.example".to_owned(),
@@ -85,8 +78,8 @@ fn golden_chains() {
         view: Some(proto::View { size: 11, root: vec![1; 32].into() }),
     };
     let payload = acknowledgement.encode_to_vec();
-    let signed = Envelope::sign(Kind::Acknowledgement, payload, &[&key], &random());
-    let acknowledgement = proto::Dsse::decode(signed.unwrap().bytes().clone()).unwrap();
+    let signed = sign(Kind::Acknowledgement, payload, &["at/cert/duty-1 sign"]);
+    let acknowledgement = proto::Dsse::decode(signed).unwrap();
     let later = proto::Dsse {
         payload: (&b"of a later version"[..]).into(),
         payload_type: "application/vnd.liaison.later.v1+protobuf".to_owned(),

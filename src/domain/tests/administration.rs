@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::client::message::testing::{NAME, Net, contact, sign_key};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::administration::audit::{Call, NotNext, Trail};
@@ -16,6 +15,7 @@ use crate::domain::relay::tests::apart::{GOOD, reason};
 use crate::domain::role::{Allowed, Role};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, AuditRecord, Proposal};
+use crate::world::relay::{NAME, Net, contact, sign_key};
 
 fn acts() -> Vec<Act> {
     vec![

@@ -3,7 +3,6 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use crate::client::message::testing::{FR, FR_2, NAME, Net, seal_key, sign_key};
 use crate::crypto::sign::KeyId;
 use crate::domain::access::{Face, Method, Permit, to};
 use crate::domain::administration::audit::{Call, Share};
@@ -14,6 +13,7 @@ use crate::domain::peer::{AuthenticPeer, Party};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{Allowed, Role};
 use crate::signed::proto::{self, Use};
+use crate::world::relay::{FR, FR_2, NAME, Net, seal_key, sign_key};
 
 const HERE: Network = Network::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
 

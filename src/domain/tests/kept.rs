@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 
-use crate::client::message::testing::{FR, contact, sign_key};
 use crate::crypto::hash::Digest;
 use crate::domain::administration::audit::Trail;
 use crate::domain::administration::desk::{Desk, Kept};
@@ -17,6 +16,7 @@ use crate::domain::state::{
     Usage, Value,
 };
 use crate::signed::dsse::{Envelope, Kind};
+use crate::world::relay::{FR, contact, sign_key};
 
 fn gone() -> Gone {
     Gone { kind: EntryKind::Released, digest: Digest::of(b"gone"), at: 7 }

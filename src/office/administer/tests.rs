@@ -8,9 +8,7 @@ use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer, Publication};
 use crate::client::keys::read_person;
 use crate::client::mend::Draft as Next;
-use crate::client::message::testing::{FR, Net, contact, seat, sign_key};
 use crate::client::reason::Rule;
-use crate::client::testlog::ambient_at;
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::administration::proposal::Act;
 use crate::domain::directory::Directory;
@@ -21,6 +19,8 @@ use crate::signed::dsse::{self, Envelope};
 use crate::signed::proto;
 use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{self, ProposalState};
+use crate::world::relay::{FR, Net, contact, seat, sign_key};
+use crate::world::testlog::ambient_at;
 
 use super::decide::{Came, Turn, came, decided_by, may_abort, may_approve, may_carry_out};
 use super::propose::{Draft, DraftedAct, Place};

@@ -2,12 +2,12 @@
 
 use prost::Message as _;
 
-use crate::client::message::testing::Net;
 use crate::crypto::hash::Digest;
 use crate::domain::administration::audit::Trail;
 use crate::office::tests::homes::Kept;
 use crate::signed::dsse::Kind;
 use crate::signed::proto;
+use crate::world::relay::Net;
 
 use super::*;
 

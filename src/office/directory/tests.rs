@@ -6,7 +6,6 @@ use prost::Message as _;
 
 use crate::client::draft::FacetContent;
 use crate::client::home::Home;
-use crate::client::message::testing::{AT, FR, NAME, Net, contact, sign_key};
 use crate::client::replica::{Replica, tape};
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Statement;
@@ -18,6 +17,7 @@ use crate::office::tests::whole::{Told, Whole, office};
 use crate::office::told::Note;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, entry::Leaf};
+use crate::world::relay::{AT, FR, NAME, Net, contact, sign_key};
 
 use super::page::{Belief, NextInLine, Page, Proof, Proven, Verbale};
 use super::*;

@@ -5,12 +5,10 @@ use std::path::Path;
 use crate::client::draft::Composer;
 use crate::client::error::{Family, Side};
 use crate::client::keys::Listed;
-use crate::client::message::testing::{AT, FR, FR_2, Net, contact, notification, seat, sign_key};
 use crate::client::protect::Kept as KeptBy;
 use crate::client::reach::connect::Leg;
 use crate::client::reach::session::Synced;
 use crate::client::reason::Here;
-use crate::client::testlog::ambient_at;
 use crate::client::token::TokenError;
 use crate::domain::refusal::Refusal;
 use crate::office::standing;
@@ -18,6 +16,8 @@ use crate::office::tests::homes::Kept;
 use crate::office::tests::whole::Whole;
 use crate::signed::proto;
 use crate::tests::reads_well;
+use crate::world::relay::{AT, FR, FR_2, Net, contact, notification, seat, sign_key};
+use crate::world::testlog::ambient_at;
 
 use super::*;
 

@@ -2,9 +2,9 @@
 
 use crate::client::files::faults;
 use crate::client::message::compose::Sealed;
-use crate::client::message::testing::{AT, FR, FR_2, Net, PT, notification, seat};
 use crate::domain::relay::addressing::OrLater;
 use crate::office::tests::whole::Whole;
+use crate::world::relay::{AT, FR, FR_2, Net, PT, notification, seat};
 
 use super::*;
 

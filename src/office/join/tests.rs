@@ -1,11 +1,11 @@
 //! What is believed before a home has joined, and what its contact says first.
 
 use super::*;
-use crate::client::testlog;
 use crate::domain::refusal::Refusal;
 use crate::office::drafts::Asked;
 use crate::office::drafts::tests::{World, duty};
 use crate::wire::v1;
+use crate::world::testlog;
 
 mod again;
 

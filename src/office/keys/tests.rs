@@ -6,10 +6,10 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::client::keys::{Role, read_person, read_public};
-use crate::client::message::testing::{FR, Net, seat, sign_key};
 use crate::client::token::TokenError;
 use crate::client::unlock::{Asks, NotAsked};
 use crate::office::tests::homes::Kept as Home;
+use crate::world::relay::{FR, Net, seat, sign_key};
 
 use super::*;
 

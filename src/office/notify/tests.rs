@@ -3,12 +3,12 @@
 use crate::client::fate::Fate;
 use crate::client::files::faults;
 use crate::client::message::content::Writing;
-use crate::client::message::testing::{AT, FR, Net, PT, contact, notification};
 use crate::client::reason::Rule;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::office::pointer::NotOne;
 use crate::office::tests::whole::Whole;
 use crate::signed::proto::Tlp;
+use crate::world::relay::{AT, FR, Net, PT, contact, notification};
 
 use super::*;
 

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::client::draft::Composer;
-use crate::client::testlog::{self, NOW, ambient_at};
 use crate::office::Office;
 use crate::office::drafts::charter::Changes;
 use crate::office::drafts::tests::{World, duty};
 use crate::office::drafts::{Asked, Drafted, Fields, Keeper, NoteVerbale};
 use crate::signed::proto::Reason;
+use crate::world::testlog::{self, NOW, ambient_at};
 
 const CONTACT: &str = "fr/cert-fr";
 

@@ -2,10 +2,10 @@
 
 use crate::client::armour::Kind;
 use crate::client::keys::read_public;
-use crate::client::message::testing::{AT, FR, FR_2, Net, seat};
-use crate::client::testlog::ambient_at;
 use crate::office::drafts;
 use crate::office::tests::homes::Kept as Home;
+use crate::world::relay::{AT, FR, FR_2, Net, seat};
+use crate::world::testlog::ambient_at;
 
 use super::stage::KEPT;
 use super::*;

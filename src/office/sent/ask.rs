@@ -136,10 +136,10 @@ const ANSWERS: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::{FR, FR_2, Net, PT, seat};
     use crate::domain::relay::addressing::OrLater;
     use crate::office::sent::tests::message_of;
     use crate::signed::proto::Outcome;
+    use crate::world::relay::{FR, FR_2, Net, PT, seat};
 
     /// Who has acknowledged openly is known by asking only.
     #[test]

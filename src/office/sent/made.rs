@@ -311,12 +311,12 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::client::message::compose::Outside;
-    use crate::client::message::testing::{self, AT, FR, Net, PT, seat};
     use crate::client::message::words;
     use crate::client::outbox::Stage;
     use crate::office::pointer::{NotOne, Pointer};
     use crate::office::sent::{Fault, HowFar, Stands};
     use crate::office::tests::whole::Whole;
+    use crate::world::relay::{self, AT, FR, Net, PT, seat};
 
     #[test]
     fn words_and_replies_of_a_key_that_has_ended_are_shown_so() {
@@ -326,10 +326,10 @@ mod tests {
         let open = |net: &Net, class, inside: &Inside| {
             let outside = Outside::answering(&net.directory, seat(FR), about, class, net.view());
             let sealed = net.seal(outside, inside);
-            net.open(AT, &testing::item(&sealed.envelope, AT)).unwrap()
+            net.open(AT, &relay::item(&sealed.envelope, AT)).unwrap()
         };
         let said = Inside::Words(Box::new(words::words()));
-        let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
+        let both = [(Class::Acknowledgement, said), (Class::Reply, relay::notification(0))];
         let opened = both.map(|(class, inside)| open(&net, class, &inside));
         net.revoke_sign_key(FR);
         let [came, reply] = opened.map(|opened| Came::of(&net.directory, 7, opened).unwrap());

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::*;
 use crate::client::message::places::Clash;
 use crate::client::message::receipt::Place;
-use crate::client::message::testing::{self, FR, Net, PT, seat};
 use crate::domain::relay::envelope::verify_header;
 use crate::domain::state::Mailbox;
+use crate::world::relay::{self, FR, Net, PT, seat};
 
 /// A message that the relay has.
 pub(crate) fn message_of(net: &Net) -> Sent {
@@ -123,7 +123,7 @@ fn what_went_to_several_says_of_how_many_and_by_whom_not_yet() {
     let silent = pt.contact();
     assert_eq!(sent.not_yet(), [(&silent, Stage::Accepted)]);
     // Two seats of one contact are one contact.
-    sent.state.acknowledged.push(seat(testing::FR_2));
+    sent.state.acknowledged.push(seat(relay::FR_2));
     assert_eq!(sent.how_far(), several(Stage::Acknowledged, 1, 1));
     sent.answers = vec![answer_of(FR)];
     assert_eq!(sent.how_far(), several(Stage::Answered, 1, 1));
@@ -183,8 +183,8 @@ fn words_alone_show_that_it_came_and_acknowledge_nothing() {
 #[test]
 fn what_one_acknowledged_says_at_which_level_and_what_one_answered_is_answered() {
     let net = Net::new();
-    let outside = net.outside(testing::AT, &["fr/cert-fr"]);
-    let sealed = net.seal(outside, &testing::notification(0));
+    let outside = net.outside(relay::AT, &["fr/cert-fr"]);
+    let sealed = net.seal(outside, &relay::notification(0));
     let header = verify_header(&net.directory, &sealed.envelope.header).unwrap();
     let mut sent = Sent { header, ..message_of(&net) };
     sent.state.delivered = vec![(seat(FR), OrLater::Known(Outcome::Opened))];

@@ -474,12 +474,12 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    use crate::client::message::testing::{FR, Net};
     use crate::domain::refusal::Refusal;
     use crate::office::hand_in::Counted;
     use crate::office::tests::expiry::{gone, mailbox};
     use crate::office::tests::whole::Whole;
     use crate::wire::status;
+    use crate::world::relay::{FR, Net};
 
     use super::*;
 

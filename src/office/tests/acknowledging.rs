@@ -51,7 +51,7 @@ fn words_answer_that_message_alone_by_the_same_seat() {
     let mut outside = net.outside(FR, &[VIENNA]);
     outside.class = Class::Reply;
     (outside.thread, outside.in_reply_to) = (Some(alert.thread), Some(alert.header_digest));
-    let words = Some(net.seal(outside, &testing::notification(0)).envelope);
+    let words = Some(net.seal(outside, &relay::notification(0)).envelope);
     let reply = net.acknowledge(&own, &v1::AcknowledgeRequest { words, ..good.clone() });
     assert_eq!(reply.unwrap_err().reason().code(), "NOT_THE_SENDER");
     // Nothing of that was noted: the good one is taken.
@@ -86,7 +86,7 @@ fn what_expires_now_is_due_no_more() {
     let keep = |expires: u64| {
         let mut outside = net.outside(AT, &["fr/cert-fr"]);
         (outside.created, outside.expires) = (Some(now - 100), Some(expires));
-        let sealed = net.seal(outside, &testing::notification(0));
+        let sealed = net.seal(outside, &relay::notification(0));
         let request = Request::submit(sealed.envelope);
         vienna.mail.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
         sealed.id

@@ -134,7 +134,7 @@ async fn an_answer_shows_what_it_answers_if_that_is_here() {
     let mut outside = net.outside(AT, &["fr/cert-fr"]);
     outside.class = Class::Update;
     (outside.thread, outside.in_reply_to) = (Some(first.thread), Some(first.header_digest));
-    let update = net.seal(outside, &testing::notification(0));
+    let update = net.seal(outside, &relay::notification(0));
     net.submit(&update.envelope).unwrap();
     let mut paris = Whole::of(&net, FR);
     paris.collect(&net);
@@ -179,7 +179,7 @@ fn a_title_is_of_messages_and_a_person_of_acknowledgements() {
     let said = (wording::words(), None);
     let ack = paris.mail.at_desk(|desk| collect::acknowledge(desk, boxes, 1, said));
     let ack = ack.unwrap().unwrap();
-    let sealed = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));
+    let sealed = net.seal(net.outside(FR, &["pt/cert-pt"]), &relay::notification(0));
     let request = Request::submit(sealed.envelope);
     paris.mail.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
     let mail = &paris.mail;

@@ -1,15 +1,13 @@
 //! A seat's whole mailbox, with its home on a disk, and nobody there who could answer.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use crate::ambient::{Ambient, Clock};
+use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::home::Home;
-use crate::client::message::testing::{NAME, Net, opening_keys, seat, sign_key};
 use crate::client::outbox::Request;
 use crate::client::reach::connect::{ConnectError, Dial, Dialing, Proxies};
 use crate::client::reach::session;
@@ -20,6 +18,8 @@ use crate::office::mail::Mail;
 use crate::office::told::{Face, Note, Watch, Work};
 use crate::office::{Chosen, Machine, Office};
 use crate::wire::v1;
+use crate::world::clock::At;
+use crate::world::relay::{NAME, Net, opening_keys, seat, sign_key};
 
 use super::alone;
 
@@ -156,14 +156,5 @@ impl Dial for Nowhere {
         let source = Arc::new(std::io::Error::other("nobody is there"));
         let why = ConnectError::Tcp { address: address.clone(), source };
         Box::pin(async { Err(why) })
-    }
-}
-
-/// Whatever it is asked, it is this late, Unix seconds.
-struct At(u64);
-
-impl Clock for At {
-    fn now(&self) -> Duration {
-        Duration::from_secs(self.0)
     }
 }

@@ -11,7 +11,6 @@ use crate::client::mend::Mend;
 use crate::client::message::compose::ComposeError;
 use crate::client::message::open::NotOpened;
 use crate::client::message::receipt::ReceiptError;
-use crate::client::message::testing::Net;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::client::replica::Frozen;
 use crate::crypto::seal::OpenError;
@@ -31,6 +30,7 @@ use crate::signed::proto::{Class, Text, Urgency};
 use crate::tests::reads_well;
 use crate::words::mends::tests::{command, command_lines, samples as mends};
 use crate::words::{Language, mends as english};
+use crate::world::relay::Net;
 
 use super::{cause, here, reasons, to_do};
 

@@ -15,13 +15,15 @@ mod replica;
 pub(crate) mod says;
 pub(crate) mod way;
 
-pub(crate) use net::{
-    From, NAME, Open, TestNet, Trust, contents, copy, dates, everything_in, home, pem,
-};
+pub(crate) use net::{From, Open, TestNet, Trust, contents, copy, dates, everything_in, home, pem};
 pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};
 pub(crate) use ports::free_port;
 pub(crate) use replica::Replica;
+
+pub(crate) use crate::world::clock::{DAY, NOW};
+pub(crate) use crate::world::keys::{key, key_id, opening};
+pub(crate) use crate::world::statements::NAME;
 
 use std::path::Path;
 use std::process::Command;
@@ -30,16 +32,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use liaison::ambient::{Ambient, Clock};
-use liaison::crypto::hash::Digest;
-use liaison::crypto::seal::OpeningKey;
-use liaison::crypto::sign::{KeyId, SigningKey};
 use liaison::wire::status;
 use tempfile::TempDir;
 use tonic::{Code, Status};
 
-/// When everything begins.
-pub(crate) const NOW: u64 = 1_800_000_000;
-pub(crate) const DAY: u64 = 86_400;
+use crate::world::keys::random;
 
 /// Nothing that is waited for takes longer, unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,23 +73,7 @@ impl Clock for TestClock {
 pub(crate) fn clock() -> (Arc<TestClock>, Ambient) {
     let (now, counted) = (AtomicU64::new(NOW), AtomicU64::new(NOW));
     let clock = Arc::new(TestClock { now, counted });
-    #[expect(clippy::disallowed_methods, reason = "the randomness of tests that need no seed")]
-    let random = Arc::new(ring::rand::SystemRandom::new());
-    (Arc::clone(&clock), Ambient::new(clock, random))
-}
-
-/// The private key that everybody here calls `name`.
-pub(crate) fn key(name: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
-}
-
-pub(crate) fn key_id(name: &str) -> KeyId {
-    key(name).public().id()
-}
-
-/// The seal key that everybody here calls `name`.
-pub(crate) fn opening(name: &str) -> OpeningKey {
-    OpeningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+    (Arc::clone(&clock), Ambient::new(clock, Arc::new(random())))
 }
 
 /// Code and reason of a refusal.

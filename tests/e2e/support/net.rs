@@ -42,8 +42,7 @@ use super::gate::Gate;
 use super::party::{Client, Party, identity};
 use super::says::{self, Said};
 use super::{DAY, NOW, Replica, TestClock, clock, key, soon};
-
-pub(crate) const NAME: &str = "un.example";
+use crate::world::statements::NAME;
 
 /// The dates of every certificate here, unless a test has others: good by the clocks of other
 /// people's programs, too.

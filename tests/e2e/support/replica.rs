@@ -3,20 +3,20 @@
 use bytes::Bytes;
 use liaison::client::message::receipt::{self, Link, VerifiedHead};
 use liaison::crypto::hash::Digest;
-use liaison::domain::directory::{self, Admitted, Directory};
+use liaison::domain::directory::entry::Entry;
+use liaison::domain::directory::{Directory, RULES};
 use liaison::domain::ids::ContactId;
 use liaison::domain::state::Mailbox;
 use liaison::domain::view::View;
 use liaison::service::Service;
-use liaison::signed::proto;
 use liaison::tlog::checkpoint::VerifiedCheckpoint;
-use liaison::tlog::merkle::{self, Tree};
+use liaison::tlog::merkle::Tree;
 use liaison::tlog::note::KeyName;
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{GetEntriesRequest, Item};
-use prost::Message as _;
 
 use super::{Client, NAME};
+use crate::world::log::Log;
 
 /// A directory, and its log if it was folded from it.
 pub(crate) struct Replica {
@@ -114,22 +114,18 @@ pub(crate) struct Collected {
 }
 
 fn replay(entries: &[Bytes]) -> (Directory, Tree) {
-    let name = NAME.parse().unwrap();
-    let (mut tree, mut folded) = (Tree::default(), None);
-    for (leaf, bytes) in entries.iter().enumerate() {
-        tree.append(merkle::leaf_hash(bytes));
-        let entry = proto::Entry::decode(bytes.clone()).unwrap();
-        let Some(proto::entry::Leaf::Statement(statement)) = entry.leaf else { panic!("a leaf") };
-        let at = entry.admitted_at;
-        let Some(directory) = &mut folded else {
-            let charter = directory::verify_founding(&name, &statement).unwrap();
-            folded = Some(directory::found(&name, &charter, at).unwrap().0);
-            continue;
-        };
-        let verified = directory::verify(directory, &statement).unwrap();
-        let admitted = Admitted { leaf: leaf as u64, at };
-        let parts = directory::apply(directory, &verified, admitted).unwrap();
-        directory.advance(&parts);
+    let mut log: Option<Log<&str>> = None;
+    for bytes in entries {
+        let Entry { statement, admitted_at } = Entry::read(bytes, RULES).unwrap();
+        match &mut log {
+            None => log = Some(Log::begun(&statement, "log", admitted_at)),
+            Some(log) => {
+                log.at = admitted_at;
+                log.add(&statement).unwrap();
+            }
+        }
     }
-    (folded.expect("entry 0"), tree)
+    let log = log.expect("entry 0");
+    assert_eq!(log.entries, entries, "as they were read");
+    (log.directory.clone(), log.tree())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::client::testlog::ambient_at;
 use crate::domain::command::Clock;
 use crate::domain::commands::expire::{Expire, Shrink};
 use crate::domain::ids::{ContactId, MessageId};
@@ -12,6 +11,7 @@ use crate::domain::relay::answers;
 use crate::domain::relay::expire::beginning;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Body, Entry, Gone, Step};
+use crate::world::testlog::ambient_at;
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

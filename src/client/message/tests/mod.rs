@@ -1,6 +1,7 @@
 //! Every layer of a message, held and broken.
 
 mod expiry;
+mod forged;
 mod judged;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
 use super::content::{self, Inside, InvalidContent, Writing};
 use super::open::{NotOpened, Opened, Reader, Received, open};
 use super::receipt::{self, About, Comparison, Place, ReceiptError, Told};
-use super::testing::{
+use crate::world::relay::{
     AT, FR, FR_2, Net, PT, contact, item, notification, opening_keys, seat, sign_key,
 };
 

@@ -13,13 +13,13 @@ use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
 use crate::client::reach::connect::Dialing;
-use crate::client::testlog::{CA, KEEPER, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
 use crate::crypto::cert::ServiceName;
 use crate::crypto::issue::{self, Authority};
 use crate::signed::proto;
 use crate::tls;
 use crate::wire::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
 use crate::wire::v1::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
+use crate::world::testlog::{CA, KEEPER, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
 
 type Answered<T> = Result<Response<T>, Status>;
 
@@ -298,7 +298,7 @@ async fn a_clock_an_hour_behind_the_directorys_says_so_and_goes_on() {
         let (_folder, home) = home(&log);
         let fake = Fake::new(log.clone(), facets.clone());
         let mut session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
-        session.ambient = crate::client::testlog::ambient_at(now);
+        session.ambient = crate::world::testlog::ambient_at(now);
         let (synced, _) = sync(&session, &home).await.unwrap();
         assert_eq!((synced.size, synced.clock), (4, behind), "at {now}");
     }
@@ -370,7 +370,7 @@ async fn a_checkpoint_older_than_what_was_read_meanwhile_is_no_proof_of_going_ba
 /// The statement of an entry as if it had been admitted so many seconds later.
 fn later(entry: &Bytes, seconds: u64) -> Bytes {
     let (statement, at) = crate::client::charters::logged(entry).unwrap();
-    crate::client::testlog::entry(statement, at + seconds)
+    crate::world::testlog::entry(statement, at + seconds)
 }
 
 #[tokio::test]
@@ -384,8 +384,8 @@ async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
     let mut grown = log.clone();
     let ambient = ambient();
     let mut composer = Composer::on(&log.directory, &ambient);
-    let record = composer.record(crate::client::testlog::record(), &[]).unwrap();
-    let roster = composer.roster(crate::client::testlog::roster(), &[]).unwrap();
+    let record = composer.record(crate::world::testlog::record(), &[]).unwrap();
+    let roster = composer.roster(crate::world::testlog::roster(), &[]).unwrap();
     grown.sign_and_add(vec![record, roster], &[20, KEEPER]).unwrap();
     let mut abandoned = log.clone();
     let next = Composer::on(&log.directory, &ambient).charter(charter(&[99]));
@@ -432,7 +432,7 @@ async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
     // Unsigned, and of a leaf that no rules know: it froze every reader once.
     let unsigned =
         Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
-    let unsigned = crate::client::testlog::entry(unsigned.envelope().bytes().clone(), NOW);
+    let unsigned = crate::world::testlog::entry(unsigned.envelope().bytes().clone(), NOW);
     for entry in [unsigned, Bytes::from_static(&[0x10, 1, 0x1a, 1, 7])] {
         let mut bad = log.clone();
         bad.entries.push(entry.clone());
@@ -473,7 +473,7 @@ async fn a_sync_of_a_directory_with_newer_rules_says_update_me_and_goes_on() {
     let directory = log.directory.clone();
     let foreign = Composer::on(&directory, &ambient).charter(charter(&[99]));
     let foreign = foreign.envelope().bytes().clone();
-    log.entries.push(crate::client::testlog::entry(foreign, NOW));
+    log.entries.push(crate::world::testlog::entry(foreign, NOW));
     log.log_key = 99;
     (fake.state().log, fake.state().checkpoint) = (log.clone(), log.checkpoint());
     let (synced, _) = sync(&session, &home).await.unwrap();
@@ -497,7 +497,7 @@ async fn a_new_service_authority_is_believed_by_the_charter_that_names_it() {
     weak.sign(Some(&before.directory), &[&key(1)], &ambient).unwrap();
     let weak = weak.publications()[0].envelope().bytes().clone();
     let mut forced = before.clone();
-    forced.entries.push(crate::client::testlog::entry(weak, NOW));
+    forced.entries.push(crate::world::testlog::entry(weak, NOW));
     // And one that a quorum has signed is none unless it is in the log.
     let mut elsewhere = charters_of(&log);
     elsewhere[0].leaf_index = 2;
@@ -573,7 +573,7 @@ async fn the_abandoned_charter() {
     // The log goes on without it: under the authority of charter 1, then under a charter 2 of its
     // own, and a charter 3 that was issued before charter 2 was.
     let mut log = before.clone();
-    let ambient_before = crate::client::testlog::ambient_at(NOW - 3_600);
+    let ambient_before = crate::world::testlog::ambient_at(NOW - 3_600);
     let (directory, mut next) = (log.directory.clone(), charter(&[10]));
     next.service_ca = vec![ca(71).into()];
     let second = Composer::on(&directory, &ambient()).charter(next.clone());
@@ -609,7 +609,7 @@ async fn a_charter_issued_before_the_one_before_locks_nobody_out() {
     let (before, facets) = TestLog::populated();
     let (_folder, home) = home(&before);
     let mut log = with_authority(&before, 71);
-    let early = crate::client::testlog::ambient_at(NOW - 3_600);
+    let early = crate::world::testlog::ambient_at(NOW - 3_600);
     let (directory, mut next) = (log.directory.clone(), charter(&[10]));
     next.service_ca = vec![ca(72).into()];
     let third = Composer::on(&directory, &early).charter(next);

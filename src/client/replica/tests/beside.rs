@@ -22,7 +22,7 @@ fn grow(log: &mut TestLog, size: usize) {
         let mut composer = Composer::on(&directory, &ambient);
         let next = match log.entries.len() % 2 {
             0 => composer.record(record(), &[]).unwrap(),
-            _ => composer.roster(crate::client::testlog::roster(), &[]).unwrap(),
+            _ => composer.roster(crate::world::testlog::roster(), &[]).unwrap(),
         };
         log.sign_and_add(vec![next], &[AUTHORITY, KEEPER]).unwrap();
     }
@@ -151,7 +151,7 @@ fn a_fold_of_another_directory_or_history_is_not_believed() {
     synced(&log, &home);
     // Of the same name, founded by another charter.
     let mut other = TestLog::new();
-    let foreign = Fold::new(&Trust::begin(&other.charter).unwrap().0, RULES);
+    let foreign = Fold::new(&Trust::begin(&other.charter()).unwrap().0, RULES);
     let (_other, their_home) = self::home(&other);
     grow_charters(&mut other, 140);
     synced(&other, &their_home);

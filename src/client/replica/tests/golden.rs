@@ -7,33 +7,24 @@ use prost::Message as _;
 
 use super::super::*;
 use crate::client::charters::logged;
-use crate::crypto::seal::OpeningKey;
-use crate::crypto::sign::{KeyId, SigningKey};
-use crate::domain::directory::key::{KnownKey, Purpose, listed};
+use crate::crypto::sign::KeyId;
+use crate::domain::directory::key::{KnownKey, Purpose};
 use crate::signed::dsse;
 use crate::signed::proto::entry::Leaf;
 use crate::tests::{golden, matches_golden};
+use crate::world::clock::NOW;
+use crate::world::keys::{key, opening, public as bare, random};
 
-const NOW: u64 = 1_800_000_000;
 const DUTY: &str = "fr/soc/duty-1";
 const CHARTER: &str = "application/vnd.liaison.charter.v1+protobuf";
 const REVOCATION: &str = "application/vnd.liaison.revocation.v1+protobuf";
 
-fn key(name: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
-}
-
 fn sealing(name: &str) -> KeyId {
-    KeyId::of(OpeningKey::from_seed(Digest::of(name.as_bytes()).as_bytes()).public().as_bytes())
+    opening(name).public().id()
 }
 
 fn id(name: &str) -> Bytes {
     Bytes::copy_from_slice(key(name).public().id().as_bytes())
-}
-
-/// A key without a proof: nobody asks for one there.
-fn bare(name: &str) -> proto::PublicKey {
-    listed(key(name).public())
 }
 
 fn registrar(id: &str, sign: &str) -> proto::Person {
@@ -42,9 +33,7 @@ fn registrar(id: &str, sign: &str) -> proto::Person {
 }
 
 fn signature(payload_type: &str, payload: &[u8], by: &str) -> proto::Signature {
-    #[expect(clippy::disallowed_methods, reason = "Ed25519 asks for none")]
-    let random = ring::rand::SystemRandom::new();
-    let sig = key(by).sign(&dsse::pae(payload_type, payload), &random).unwrap().into();
+    let sig = key(by).sign(&dsse::pae(payload_type, payload), &random()).unwrap().into();
     proto::Signature { sig, key_id: id(by) }
 }
 

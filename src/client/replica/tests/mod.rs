@@ -9,10 +9,6 @@ use crate::client::draft::Composer;
 use crate::client::files::faults;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::client::testlog::{
-    AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
-    telephone,
-};
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{KeyId, Signer};
 use crate::domain::directory::RULES;
@@ -20,6 +16,10 @@ use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::Use;
+use crate::world::testlog::{
+    AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
+    telephone,
+};
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
@@ -638,7 +638,7 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
     let mut rotated = log.clone();
     rotated.log_key = 14;
     let with_relay = |log: &TestLog, seed: u8| {
-        let proven = crate::client::testlog::proven(seed, "relay/un.example", Use::Relay);
+        let proven = crate::world::testlog::proven(seed, "relay/un.example", Use::Relay);
         let next = proto::Charter { rules: 2, relay: vec![proven], ..charter(&[14]) };
         let next = Composer::on(&log.directory, &ambient()).charter(next);
         let mut bundle = crate::client::draft::Bundle::of(vec![next]);

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use super::super::*;
 use super::golden::{BASE, unfolded};
 use super::home;
-use crate::client::testlog::{TestLog, name};
 use crate::crypto::sign::CHECKED;
 use crate::domain::directory::tests::{older, random};
 use crate::tests::golden;
+use crate::world::testlog::{TestLog, name};
 
 /// So much of the base, folded.
 fn begun(size: usize, known: u32) -> Fold {

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::message::testing::{AT, FR, FR_2, Net, contact, seat};
-use crate::client::testlog::ambient_at;
 use crate::domain::command::Decision;
 use crate::domain::commands::submit::Submit;
 use crate::domain::refusal::{Refusal, Undue};
@@ -14,6 +12,8 @@ use crate::domain::relay::share::{Grants, Share, Waiting};
 use crate::domain::relay::tests::apart::{AUSTRIA, Apart, FRANCE, PORTUGAL, decision};
 use crate::domain::state::{Body, Key, Usage, Value};
 use crate::signed::proto::{Class, Urgency};
+use crate::world::relay::{AT, FR, FR_2, Net, contact, seat};
+use crate::world::testlog::ambient_at;
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

@@ -2,8 +2,6 @@
 
 use prost::Message as _;
 
-use crate::client::message::testing::{AT, FR, FR_2, Net, PT, contact, seat, sign_key};
-use crate::client::testlog::ambient_at;
 use crate::domain::commands::acknowledge::Acknowledge;
 use crate::domain::commands::submit::Submit;
 use crate::domain::ids::{ContactId, MessageId};
@@ -17,6 +15,8 @@ use crate::domain::relay::tests::apart::{
 };
 use crate::domain::state::{Beside, Body, Entry, EntryKind, Key, Outcome, Value};
 use crate::signed::proto::{self, Class, Drill, Level};
+use crate::world::relay::{AT, FR, FR_2, Net, PT, contact, seat, sign_key};
+use crate::world::testlog::ambient_at;
 
 const T: u64 = 1_800_000_000;
 

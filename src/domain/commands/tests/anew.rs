@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::client::message::testing::{FR, Net, contact, sign_key};
 use crate::crypto::hash::Digest;
 use crate::domain::command::Decision;
 use crate::domain::commands::anew::{Begin, Redeliver, is_kept};
@@ -16,6 +15,7 @@ use crate::domain::state::{
 };
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto;
+use crate::world::relay::{FR, Net, contact, sign_key};
 
 fn mailbox_key() -> Key {
     Key::Mailbox(contact(FRANCE))

@@ -2,8 +2,6 @@
 
 use prost::Message as _;
 
-use crate::client::message::testing::{FR, FR_2, Net, PT, contact, seat};
-use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::domain::command::{Clock, Decision};
 use crate::domain::commands::expire::{Expire, Shrink};
@@ -17,6 +15,8 @@ use crate::domain::state::{
     Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Step, Usage, Value,
 };
 use crate::signed::proto;
+use crate::world::relay::{FR, FR_2, Net, PT, contact, seat};
+use crate::world::testlog::ambient_at;
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::client::message::testing::{AT, NAME, Net, contact, sign_key};
-use crate::client::testlog::ambient_at;
 use crate::domain::command::{Clock, Decision};
 use crate::domain::commands::publish::{Publish, Stands};
 use crate::domain::directory::facet::OpenFacet;
@@ -14,6 +12,8 @@ use crate::domain::relay::tests::apart::{FRANCE, decision};
 use crate::domain::state::{Key, Value};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Custody, Level, Visibility};
+use crate::world::relay::{AT, NAME, Net, contact, sign_key};
+use crate::world::testlog::ambient_at;
 
 /// The clock of the net's directory: when all its entries were admitted.
 const CLOCK: u64 = 1_000;

@@ -5,8 +5,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::client::message::compose::Outside;
-use crate::client::message::testing::{AT, Net, contact, seat};
-use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::domain::command::Clock;
 use crate::domain::commands::submit::Submit;
@@ -17,6 +15,8 @@ use crate::domain::relay::tests::apart::{
 };
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Step, Value};
 use crate::signed::proto::{self, Class, Drill, DrillKind, Level};
+use crate::world::relay::{AT, Net, contact, seat};
+use crate::world::testlog::ambient_at;
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

@@ -333,9 +333,7 @@ fn ecdsa_authorities_sign() {
     admission.says.authority.sort_by_key(|key| KeyId::of(&key.key));
     admission.says.threshold = 2;
     world.take(&admission);
-    let mut record = world.record("de/cert").says;
-    record.add_proofs();
-    let record: Statement = record.into();
+    let record = world.record("de/cert").says.proven().statement();
     let sign = |keys: &[&SigningKey]| {
         Envelope::sign(record.kind(), record.encode(), keys, &random).unwrap()
     };

@@ -803,7 +803,7 @@ fn token() {
     admission.says.authority = vec![p256()];
     admission.says.threshold = 1;
     world.take(&admission);
-    let statement = Statement::from(world.record("de/cert").says.proven());
+    let statement = world.record("de/cert").says.proven().statement();
     let signed = dsse::signed_bytes(Kind::Record, &statement.encode());
     let der = TOKEN.sign(&signed, &random()).unwrap();
     let (r, s) = numbers(&der);
@@ -833,8 +833,8 @@ fn token() {
         charter.registrars[2].sign = Some(p256());
         charter.threshold = 3;
     });
-    let payload = Statement::from(charter.says.proven()).encode();
-    let keys = [&key("alice"), &key("bob"), &*TOKEN];
+    let payload = charter.says.proven().statement().encode();
+    let keys = [&key("alice"), &key("bob"), &**TOKEN];
     let envelope = Envelope::sign(Kind::Charter, payload.clone(), &keys, &random()).unwrap();
     world.judge("a registrar comes and signs", envelope.bytes(), NOW, None);
     let mut signatures = envelope.signatures().to_vec();

@@ -28,87 +28,23 @@ mod time;
 mod withdrawal;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use prost::Message;
-use ring::rand::SystemRandom;
 
-use super::key::{listed, listed_sealing};
+use super::key::listed;
 use super::possession::prove;
 use super::*;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MemberId};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Dsse, Target, Use};
-
-/// When everything here happens.
-const NOW: u64 = 1_800_000_000;
-const DAY: u64 = 86_400;
-const NAME: &str = "un.example";
-
-/// For ECDSA alone; what is to be the same every time is signed with Ed25519.
-#[expect(clippy::disallowed_methods, reason = "a test asks the machine itself")]
-fn random() -> SystemRandom {
-    SystemRandom::new()
-}
-
-/// The private key that everybody here calls `name`.
-fn key(name: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
-}
-
-/// Every name whose key a statement here has listed: a draft proves with these.
-static NAMES: Mutex<BTreeMap<Vec<u8>, String>> = Mutex::new(BTreeMap::new());
-
-/// A key without its proof: a draft adds it where the key stands, as a holder would.
-fn public(name: &str) -> proto::PublicKey {
-    let public = listed(key(name).public());
-    NAMES.lock().unwrap().insert(public.key.to_vec(), name.to_owned());
-    public
-}
-
-/// The same with the proof for another place.
-fn proven(name: &str, holder: &str, usage: Use) -> proto::PublicKey {
-    prove(&key(name), holder, usage, &random()).unwrap()
-}
-
-fn add_proof(key: Option<&mut proto::PublicKey>, holder: &str, usage: Use) {
-    let Some(public) = key else { return };
-    let name = NAMES.lock().unwrap().get(&public.key[..]).cloned();
-    if let Some(name) = name.filter(|_| public.proof.is_empty()) {
-        public.proof = proven(&name, holder, usage).proof;
-    } else if public.key[..] == TOKEN.public().spki()[..] && public.proof.is_empty() {
-        public.proof = prove(&*TOKEN, holder, usage, &random()).unwrap().proof;
-    }
-}
-
-fn id(name: &str) -> KeyId {
-    key(name).public().id()
-}
-
-/// An X-Wing public key, raw.
-fn sealing_raw(name: &str) -> Vec<u8> {
-    use x_wing::{DecapsulationKey, Decapsulator as _, KeyExport as _};
-    let key = DecapsulationKey::from(*Digest::of(name.as_bytes()).as_bytes());
-    key.encapsulation_key().to_bytes().to_vec()
-}
-
-fn sealing(name: &str) -> proto::PublicKey {
-    listed_sealing(&sealing_raw(name))
-}
-
-/// A token that does no Ed25519: the published key of RFC 6979 A.2.5.
-static TOKEN: std::sync::LazyLock<SigningKey> = std::sync::LazyLock::new(|| {
-    let pkcs8 = "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420\
-                 c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721a144034200\
-                 0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
-                 7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
-    SigningKey::from_pkcs8(&hex::decode(pkcs8).unwrap(), &random()).unwrap()
-});
-
-fn p256() -> proto::PublicKey {
-    listed(TOKEN.public())
-}
+use crate::world::clock::{DAY, NOW};
+use crate::world::keys::{
+    TOKEN, key, key_id as id, opening, p256, proven, public, random, sealing,
+};
+use crate::world::statements::{
+    self, NAME, Says, facet as open_facet, note, person, seat, setting, sign, text,
+};
 
 /// The Ed25519 point (0, 1): it is listed by nobody.
 fn low_order() -> proto::PublicKey {
@@ -117,135 +53,18 @@ fn low_order() -> proto::PublicKey {
     listed(&VerifyingKey::from_ed25519(&one))
 }
 
-fn text(language: &str, text: &str) -> proto::Text {
-    proto::Text { language: language.to_owned(), text: text.to_owned() }
-}
-
-fn person(id: &str) -> proto::Person {
-    proto::Person {
-        id: id.to_owned(),
-        name: format!("The {id}"),
-        sign: Some(public(id)),
-        tls: Some(public(&format!("{id} tls"))),
-    }
-}
-
-fn setting(name: &str, value: u64) -> proto::Setting {
-    proto::Setting { name: name.to_owned(), value }
-}
-
 fn witness(name: &str) -> proto::Witness {
     proto::Witness { name: name.to_owned(), key: Some(public(name)) }
-}
-
-fn seat(contact: &str, name: &str) -> proto::Seat {
-    let of = |what| format!("{contact}/{name} {what}");
-    proto::Seat {
-        name: name.to_owned(),
-        sign: Some(public(&of("sign"))),
-        seal: Some(sealing(&of("seal"))),
-        tls: Some(public(&of("tls"))),
-    }
 }
 
 fn facet(name: &str) -> proto::Facet {
     open_facet("fr/cert", name).named()
 }
 
-fn open_facet(subject: &str, name: &str) -> facet::OpenFacet {
-    let salt = *Digest::of(name.as_bytes()).as_bytes();
-    let (subject, name) = (subject.to_owned(), name.to_owned());
-    facet::OpenFacet { subject, name, salt, bytes: b"bytes".to_vec().into() }
-}
-
-fn note() -> proto::Note {
-    proto::Note {
-        reference: "NV/2027/1".to_owned(),
-        date: NOW - 9 * DAY,
-        sha256: Digest::of(b"the paper").as_bytes().to_vec().into(),
-    }
-}
-
 fn keys_by_id(names: &[&str]) -> Vec<proto::PublicKey> {
-    let mut keys: Vec<_> = names.iter().map(|name| public(name)).collect();
+    let mut keys: Vec<_> = names.iter().map(public).collect();
     keys.sort_by_key(|key| KeyId::of(&key.key));
     keys
-}
-
-/// What every payload has, to be changed.
-trait Says: Clone + Into<Statement> {
-    fn targets(&mut self) -> &mut Vec<Target>;
-    fn issued_at(&mut self) -> &mut u64;
-    /// Adds a proof to every key listed without one, for the place where it stands.
-    fn add_proofs(&mut self) {}
-    fn proven(mut self) -> Self {
-        self.add_proofs();
-        self
-    }
-}
-
-macro_rules! says {
-    ($($kind:ident $(|$says:ident| $prove:block)?)*) => {$(
-        impl Says for proto::$kind {
-            fn targets(&mut self) -> &mut Vec<Target> {
-                &mut self.targets
-            }
-
-            fn issued_at(&mut self) -> &mut u64 {
-                &mut self.issued_at
-            }
-            $(
-            fn add_proofs(&mut self) {
-                let $says = self;
-                $prove
-            }
-            )?
-        }
-
-        impl From<proto::$kind> for Statement {
-            fn from(says: proto::$kind) -> Self {
-                Self::$kind(says)
-            }
-        }
-    )*};
-}
-says! {
-    Charter |charter| {
-        let people = [
-            (&mut charter.registrars, "registrar"),
-            (&mut charter.operators, "operator"),
-            (&mut charter.auditors, "auditor"),
-        ];
-        for (people, role) in people {
-            for person in people {
-                let holder = format!("{role}/{}", person.id);
-                add_proof(person.sign.as_mut(), &holder, Use::Sign);
-                add_proof(person.tls.as_mut(), &holder, Use::Tls);
-            }
-        }
-        for key in &mut charter.log {
-            add_proof(Some(key), "log/un.example", Use::Log);
-        }
-        for key in &mut charter.relay {
-            add_proof(Some(key), "relay/un.example", Use::Relay);
-        }
-    }
-    Admission |admission| {
-        for key in &mut admission.authority {
-            add_proof(Some(key), &admission.member, Use::Authority);
-        }
-    }
-    AttestedRecord
-    Record |record| { add_proof(record.keeper.as_mut(), &record.contact, Use::Keeper); }
-    Roster |roster| {
-        for seat in &mut roster.seats {
-            let holder = format!("{}/{}", roster.contact, seat.name);
-            add_proof(seat.sign.as_mut(), &holder, Use::Sign);
-            add_proof(seat.tls.as_mut(), &holder, Use::Tls);
-        }
-    }
-    Withdrawal
-    Revocation
 }
 
 /// A statement before it is signed, and what an attacker does to it.
@@ -273,12 +92,9 @@ impl<S: Says> Draft<S> {
         if !self.bare {
             says.add_proofs();
         }
-        let statement: Statement = says.into();
-        let keys: Vec<SigningKey> = self.signers.iter().map(|name| key(name)).collect();
-        let keys: Vec<&SigningKey> = keys.iter().collect();
-        let kind = statement.kind();
-        let envelope = Envelope::sign(kind, statement.encode(), &keys, &random());
-        let mut dsse = Dsse::decode(envelope.unwrap().bytes().clone()).unwrap();
+        let statement = says.statement();
+        let signed = sign(statement.kind(), statement.encode(), &self.signers);
+        let mut dsse = Dsse::decode(signed).unwrap();
         self.tamper.iter().for_each(|tamper| tamper(&mut dsse));
         let mut bytes = dsse.encode_to_vec();
         self.garble.iter().for_each(|garble| garble(&mut bytes));
@@ -447,123 +263,67 @@ impl World {
         assert_eq!(found.err().as_deref(), reason, "{name}");
     }
 
-    fn target(&self, newest: Option<&Newest>) -> Vec<Target> {
-        let genesis = self.directory.genesis().as_bytes().to_vec().into();
-        let version = newest.map_or(0, |newest| newest.version) + 1;
-        vec![Target { name: NAME.to_owned(), genesis, version }]
-    }
-
-    fn record_target(&self, contact: &str) -> Vec<Target> {
-        let contact = self.directory.contact(&contact.parse().unwrap());
-        self.target(contact.map(|contact| &contact.record_newest))
-    }
-
     fn charter(&self) -> Draft<proto::Charter> {
-        let payload = self.directory.charter().payload.clone();
-        let charter = proto::Charter {
-            targets: self.target(Some(&self.directory.charter().newest)),
-            issued_at: NOW,
-            previous: self.directory.charter().newest.statement.as_bytes().to_vec().into(),
-            ..proto::Charter::decode(payload).unwrap()
-        };
-        Draft::new(charter, &["alice", "bob"], NOW)
+        let next = statements::next_charter(&self.directory);
+        Draft::new(proto::Charter { issued_at: NOW, ..next }, &["alice", "bob"], NOW)
     }
 
     fn admission(&self, member: &str) -> Draft<proto::Admission> {
-        let before = self.directory.member(&member.parse().unwrap());
         let (names, threshold): (&[&str], u32) = match member {
             "fr" => (&["fr-1", "fr-2", "fr-3"], 2),
             "at" => (&["at-1"], 1),
             _ => (&[], 0),
         };
         let admission = proto::Admission {
-            targets: self.target(before.map(|member| &member.newest)),
-            issued_at: NOW,
-            member: member.to_owned(),
-            kind: proto::MemberKind::UnMember.into(),
             names: vec![text("en", "A State"), text("fr", "Un État")],
             authority: keys_by_id(names),
             threshold,
             note: Some(note()),
+            ..statements::admission(member)
         };
-        Draft::new(admission, &["alice", "bob"], NOW)
+        self.draft(admission, &["alice", "bob"])
     }
 
     fn attested(&self, contact: &str) -> Draft<proto::AttestedRecord> {
-        let record = proto::AttestedRecord {
-            targets: self.record_target(contact),
-            issued_at: NOW,
-            contact: contact.to_owned(),
-            expires: NOW + 365 * DAY,
-            levels: vec![1, 3],
-            purposes: vec![1, 6],
-            names: vec![text("en", "An office")],
-            facets: vec![facet("email"), facet("telephone")],
-            note: Some(note()),
-        };
-        Draft::new(record, &["alice", "bob"], NOW)
+        let facets = vec![facet("email"), facet("telephone")];
+        let record = proto::AttestedRecord { facets, ..statements::attested(contact) };
+        self.draft(record, &["alice", "bob"])
     }
 
     fn record(&self, contact: &str) -> Draft<proto::Record> {
-        let keeper = (contact != "fr/cert").then(|| public(&format!("{contact} keeper")));
-        let record = proto::Record {
-            targets: self.record_target(contact),
-            issued_at: NOW,
-            contact: contact.to_owned(),
-            expires: NOW + 365 * DAY,
-            levels: vec![1, 3],
-            purposes: vec![1, 6],
-            names: vec![text("en", "An office")],
-            keeper,
-            custody: proto::Custody::Separate.into(),
-            ladders: Vec::new(),
-            facets: vec![facet("email"), facet("telephone")],
-            note: None,
-        };
-        Draft::new(record, authority_of(contact), NOW)
+        let keeper = (contact != "fr/cert").then(|| public(format!("{contact} keeper")));
+        let facets = vec![facet("email"), facet("telephone")];
+        let record = proto::Record { keeper, facets, ..statements::record(contact) };
+        self.draft(record, authority_of(contact))
     }
 
     fn roster(&self, contact: &str) -> Draft<proto::Roster> {
-        let known = self.directory.contact(&contact.parse().unwrap());
-        let newest = known.and_then(|contact| contact.roster_newest.as_ref());
         let safe = proto::Seat { sign: None, tls: None, ..seat(contact, "safe") };
-        let roster = proto::Roster {
-            targets: self.target(newest),
-            issued_at: NOW,
-            contact: contact.to_owned(),
-            seats: vec![seat(contact, "duty-1"), seat(contact, "duty-2"), safe],
-            facets: vec![facet("hours")],
-        };
+        let seats = vec![seat(contact, "duty-1"), seat(contact, "duty-2"), safe];
+        let facets = vec![facet("hours")];
+        let roster = proto::Roster { facets, ..statements::roster(contact, seats) };
         let signers = match contact {
             "fr/soc" => &["fr/soc keeper"],
             "at/cert" => &["at/cert keeper"],
             _ => authority_of(contact),
         };
-        Draft::new(roster, signers, NOW)
+        self.draft(roster, signers)
     }
 
     fn withdrawal(&self, contact: &str) -> Draft<proto::Withdrawal> {
-        let targets = self.record_target(contact);
-        let withdrawal = proto::Withdrawal { targets, issued_at: NOW, contact: contact.to_owned() };
-        Draft::new(withdrawal, authority_of(contact), NOW)
+        self.draft(statements::withdrawal(contact), authority_of(contact))
     }
 
     /// Of the three keys of a seat that they have in [`World::new`].
     fn revocation(&self, seat: &str) -> Draft<proto::Revocation> {
-        let sealing = KeyId::of(&sealing_raw(&format!("{seat} seal")));
-        let mut ids = [id(&format!("{seat} sign")), sealing, id(&format!("{seat} tls"))];
-        ids.sort();
-        let mut targets = self.target(None);
-        targets[0].version = 0;
-        let revocation = proto::Revocation {
-            targets,
-            issued_at: NOW,
-            seat: seat.to_owned(),
-            key_ids: ids.iter().map(|id| id.as_bytes().to_vec().into()).collect(),
-            reason: proto::Reason::Lost.into(),
-            suspected_from: 0,
-        };
-        Draft::new(revocation, authority_of(seat), NOW)
+        let (sign, tls) = (id(format!("{seat} sign")), id(format!("{seat} tls")));
+        let keys = [sign, opening(format!("{seat} seal")).public().id(), tls];
+        self.draft(statements::revocation(seat, keys), authority_of(seat))
+    }
+
+    /// What comes next here.
+    fn draft<S: Says>(&self, says: S, signers: &[&'static str]) -> Draft<S> {
+        Draft::new(says.next_in(&self.directory), signers, NOW)
     }
 }
 
@@ -578,20 +338,12 @@ fn authority_of(id: &str) -> &'static [&'static str] {
 
 fn founding() -> proto::Charter {
     proto::Charter {
-        targets: vec![Target { name: NAME.to_owned(), genesis: Vec::new().into(), version: 1 }],
-        issued_at: NOW,
-        rules: 1,
-        registrars: vec![person("alice"), person("bob"), person("carol")],
-        threshold: 2,
         operators: vec![person("dave")],
         auditors: vec![person("erin")],
-        log: vec![public("log")],
-        relay: vec![public("relay")],
-        service_ca: vec![b"a certificate".to_vec().into()],
         witnesses: vec![witness("w1.example"), witness("w2.example"), witness("w3.example")],
         quorum: 2,
         policy: vec![setting("flash-within", 900), setting("immediate-within", 3_600)],
-        previous: Vec::new().into(),
+        ..statements::founding(vec![person("alice"), person("bob"), person("carol")], 2)
     }
 }
 

@@ -240,7 +240,7 @@ fn a_key_dropped_or_revoked_never_returns() {
     world.take(&none);
     let revoked = standing(&world, id("fr/soc/duty-1 sign"));
     assert!(matches!(revoked, Standing::Revoked(_)), "dropping it does not hide that");
-    let safe = KeyId::of(&sealing_raw("fr/soc/safe seal"));
+    let safe = opening("fr/soc/safe seal").public().id();
     assert_eq!(standing(&world, safe), Standing::Dropped);
     assert_eq!(world.directory.sealing_seats(&contact("fr/soc")).count(), 0);
 }

@@ -85,7 +85,7 @@ fn every_kind_and_value_has_its_number() {
     assert_eq!(since, [1, 1, 1, 1, 1, 1, 1, 2]);
     let record = World::new().record("fr/cert");
     for rules in 0..3 {
-        let statement = Statement::from(record.says.clone());
+        let statement = record.says.clone().statement();
         let read = Statement::read(statement.kind(), &statement.encode(), rules);
         assert_eq!(read.is_ok(), rules > 0, "{rules}");
     }

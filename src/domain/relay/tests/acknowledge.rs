@@ -4,7 +4,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::apart::{GOOD, reason};
-use crate::client::message::testing::{AT, FR, FR_2, Net, seat, sign_key};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::limits;
@@ -13,6 +12,7 @@ use crate::domain::relay::acknowledge::verify;
 use crate::domain::relay::addressing::name_of;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Drill, Dsse, Level};
+use crate::world::relay::{AT, FR, FR_2, Net, seat, sign_key};
 
 /// An acknowledgement before it is signed.
 #[derive(Clone)]

@@ -4,7 +4,6 @@
 use bytes::Bytes;
 
 use super::apart::{AUSTRIA, Apart, FRANCE, GOOD, PORTUGAL, reason};
-use crate::client::message::testing::{AT, Net, contact, sign_key};
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Unserved, Wrong};
 use crate::domain::relay::addressing::{
@@ -12,6 +11,7 @@ use crate::domain::relay::addressing::{
 };
 use crate::domain::view::View;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Level, Urgency};
+use crate::world::relay::{AT, Net, contact, sign_key};
 
 type Change = fn(&mut proto::Addressing);
 

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::apart::{AUSTRIA, Apart, FRANCE, PORTUGAL};
-use crate::client::message::testing::{AT, FR, FR_2, Net, PT, contact, seat};
 use crate::domain::refusal::{Amiss, Refusal, Undue};
 use crate::domain::relay::addressing::{Addressing, Recipient};
 use crate::domain::relay::answers::{Answers, room, room_for, until};
 use crate::domain::relay::envelope::{Letter, VerifiedEnvelope};
 use crate::signed::proto::{self, Class, Level};
+use crate::world::relay::{AT, FR, FR_2, Net, PT, contact, seat};
 
 /// What is due to Austria's notification to France and Portugal.
 struct Due {

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::client::message::compose::Outside;
-use crate::client::message::testing::{AT, Net, notification, sign_key};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Command, Decision, World};
@@ -19,6 +18,7 @@ use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Dsse};
 use crate::tlog::head::root_of;
 use crate::tlog::merkle;
+use crate::world::relay::{AT, Net, notification, sign_key};
 
 pub(in crate::domain) const AUSTRIA: &str = "at/cert-at";
 pub(in crate::domain) const FRANCE: &str = "fr/cert-fr";

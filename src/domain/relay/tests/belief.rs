@@ -1,7 +1,6 @@
 //! Keys, levels and steps in time: each from the entry before and behind the one that changed it.
 
 use super::apart::{AUSTRIA, Apart, FRANCE, PORTUGAL};
-use crate::client::message::testing::{AT, FR, FR_2, Net, contact, seat, sign_key};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::refusal::Refusal;
@@ -11,6 +10,7 @@ use crate::domain::relay::expire::{beginning, blob, first, kept, next};
 use crate::domain::relay::level::{has, is_lacking, to_answer_at};
 use crate::domain::state::{Body, EntryKind, Key, Mailbox, Step, Value};
 use crate::signed::proto::{Class, Level};
+use crate::world::relay::{AT, FR, FR_2, Net, contact, seat, sign_key};
 
 const DAY: u64 = 86_400;
 

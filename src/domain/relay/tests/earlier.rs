@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::apart::{AUSTRIA, Apart, FRANCE, PORTUGAL};
-use crate::client::message::testing::{AT, FR, FR_2, Net, PT, contact, seat, sign_key};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::Addressing;
@@ -18,6 +17,7 @@ use crate::domain::state::{
     Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown, Step, Usage, Value,
 };
 use crate::signed::dsse::{Envelope, Kind};
+use crate::world::relay::{AT, FR, FR_2, Net, PT, contact, seat, sign_key};
 
 const DAY: u64 = 86_400;
 const HEADER: &[u8] = b"header";

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::apart::{AUSTRIA, Apart, FRANCE, GOOD, PORTUGAL, reason};
-use crate::client::message::testing::{AT, Net, PT, seat, sign_key};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::limits;
@@ -14,6 +13,7 @@ use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, accepted, read_letter, says};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
+use crate::world::relay::{AT, Net, PT, seat, sign_key};
 
 type Row<'a> = (&'a str, fn(&mut Apart), &'a str);
 

@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use bytes::Bytes;
 
 use super::apart::{AUSTRIA, Apart, FRANCE, PORTUGAL};
-use crate::client::message::testing::{AT, FR, Net, PT, contact};
 use crate::crypto::hash::Digest;
 use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::relay::addressing::{Addressing, OrLater};
@@ -16,6 +15,7 @@ use crate::domain::relay::thread::{
     ANSWERS, alone, beginners, beside, beside_answered, beside_first, fits, form, led_to, may_begin,
 };
 use crate::signed::proto::{Class, Drill, DrillKind};
+use crate::world::relay::{AT, FR, Net, PT, contact};
 
 const SPAIN: &str = "es/cert-es/duty-1";
 

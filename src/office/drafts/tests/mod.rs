@@ -19,12 +19,12 @@ use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Owner, Role, read_person, read_public};
 use crate::client::replica::Replica;
-use crate::client::testlog::{self, LOG, NOW, TestLog, ambient, key, name, telephone};
 use crate::domain::ids::SeatId;
 use crate::office::Office;
 use crate::office::tests::whole::{Told, office_at};
 use crate::signed::proto::{self, MemberKind};
 use crate::wire::{convert, v1};
+use crate::world::testlog::{self, LOG, NOW, TestLog, ambient, key, name, telephone};
 
 use super::{AtHand, Drafted, Drafting, Rostering};
 

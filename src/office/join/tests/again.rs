@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::client::home::Home;
-use crate::client::testlog::{AUTHORITY, ambient, key, name};
 use crate::office::drafts::charter::{Changes, Charters};
 use crate::office::tests::whole::{Told, office_at};
+use crate::world::testlog::{AUTHORITY, ambient, key, name};
 
 const RECORD: Wanted = Wanted { keeper: true, roster: false };
 const CONTACT: &str = "fr/cert-fr";

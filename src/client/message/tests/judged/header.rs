@@ -8,7 +8,7 @@ use super::signing::{
     table, to,
 };
 use super::{Case, DAY, NOW};
-use crate::client::message::testing::sign_key;
+use crate::world::relay::sign_key;
 
 /// So many bytes are a header at most.
 const MOST: usize = 16_384;

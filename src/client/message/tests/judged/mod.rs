@@ -16,7 +16,6 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::domain::command::Clock;
 use crate::domain::directory::Directory;
@@ -30,12 +29,14 @@ use crate::domain::view::View;
 use crate::tests::{golden, matches_golden};
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
+use crate::world::clock::NOW;
+use crate::world::log::Log;
+use crate::world::testlog::ambient_at;
 
 use crate::client::message::open::{NotOpened, Received, open, verify_header};
 use crate::client::message::receipt::{self, About, ReceiptError};
-use crate::client::message::testing::{Net, contact};
+use crate::world::relay::{Net, contact};
 
-const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
 /// All entries of the log.
 const ALL: usize = 20;
@@ -82,8 +83,9 @@ static LOG: LazyLock<Vec<(Directory, Tree)>> = LazyLock::new(|| {
 fn net(entries: usize, now: u64) -> Net {
     let (directory, tree) = LOG[entries - 1].clone();
     let (ambient, store, grants) = (ambient_at(now), BTreeMap::new(), Grants::default());
-    let (entries, clock) = (Vec::new(), Clock::Settled);
-    Net { directory, entries, tree, ambient, store, clock, grants }
+    // Nobody asks for its entries.
+    let log = Log { entries: Vec::new(), directory, log_key: "log", at: NOW };
+    Net { log, tree, ambient, store, clock: Clock::Settled, grants }
 }
 
 /// The view of this size; above the log, of a root that nobody knows.

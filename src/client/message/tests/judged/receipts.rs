@@ -7,7 +7,7 @@ use super::signing::{
     AT, AT_2, Draft, Outer, Row, SOC, SOC_2, Says, by_a_seat, common, cut, directory, header, table,
 };
 use super::{Case, LOG, NOW, named, view};
-use crate::client::message::testing::contact;
+use crate::world::relay::contact;
 
 /// Signed by whom it should be, and not what it should be.
 const NOT_VERIFIED: &str = "RECEIPT_NOT_VERIFIED";

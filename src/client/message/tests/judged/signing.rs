@@ -2,16 +2,16 @@
 
 use prost::Message;
 
-use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::MessageId;
 use crate::domain::relay::addressing::name_of;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
+use crate::world::testlog::ambient_at;
 
 use super::{Case, LOG, NOW, named, view};
-use crate::client::message::testing::sign_key;
+use crate::world::relay::sign_key;
 
 pub(super) const AT: &str = "at/cert/duty-1";
 pub(super) const AT_2: &str = "at/cert/duty-2";

@@ -16,7 +16,7 @@ use crate::tlog::merkle::leaf_hash;
 use super::signing::{AT, AT_2, Draft, FR, Outer, SOC, SOC_2, UNKNOWN_FIELD, header, id};
 use super::thread::{question, reply};
 use super::{Case, DAY, NOW, named};
-use crate::client::message::testing::seal_key;
+use crate::world::relay::seal_key;
 
 /// Bodies and letters, by the names that the cases have for them.
 pub(super) static SEALED: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|| {

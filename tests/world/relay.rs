@@ -1,58 +1,54 @@
 //! A directory of three members with seats, and a relay that runs the domain's own decisions.
+//!
+//! In scope: what is published, sealed, handed in, acknowledged and collected there, and what a relay that lies puts
+//! into a mailbox. Invariants: what the rules decide is asked of them; what is logged is of the year 1970, and what is
+//! sent of the clock that the test sets (`ambient`).
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use bytes::Bytes;
+use liaison::ambient::Ambient;
+use liaison::client::home::Home;
+use liaison::client::invitation::Invitation;
+use liaison::client::message::compose::{Outside, Sealed, compose};
+use liaison::client::message::content::{Inside, Writing};
+use liaison::client::message::open::{self, NotOpened, Opened, Reader, Received};
+use liaison::client::message::receipt::{Place, verify_head};
+use liaison::client::replica::Replica;
+use liaison::crypto::hash::Digest;
+use liaison::crypto::seal::OpeningKey;
+use liaison::crypto::sign::{KeyId, SigningKey};
+use liaison::domain::command::{Clock, Command, World};
+use liaison::domain::commands::acknowledge::Acknowledge;
+use liaison::domain::commands::submit::Submit;
+use liaison::domain::directory::{Directory, Statement};
+use liaison::domain::ids::{ContactId, MessageId, SeatId};
+use liaison::domain::refusal::Refusal;
+use liaison::domain::relay::acknowledge;
+use liaison::domain::relay::addressing::{Recipient, name_of};
+use liaison::domain::relay::{envelope, share::Grants};
+use liaison::domain::state::{
+    Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value,
+};
+use liaison::domain::view::View;
+use liaison::signed::dsse::{Envelope, Kind};
+use liaison::signed::proto::{self, Class, Level};
+use liaison::tlog::merkle::{Tree, leaf_hash};
+use liaison::wire::v1;
 use prost::Message as _;
 
-use crate::ambient::Ambient;
-use crate::client::home::Home;
-use crate::client::invitation::Invitation;
-use crate::client::replica::Replica;
-use crate::crypto::hash::Digest;
-use crate::crypto::seal::{OpeningKey, SealingKey};
-use crate::crypto::sign::{KeyId, SigningKey};
-use crate::domain::command::{Clock, Command, World};
-use crate::domain::commands::acknowledge::Acknowledge;
-use crate::domain::commands::submit::Submit;
-use crate::domain::directory::key::listed_sealing;
-use crate::domain::directory::possession::prove;
-use crate::domain::directory::{
-    Admitted, Directory, Statement, apply, found, verify, verify_founding,
-};
-use crate::domain::ids::{ContactId, MessageId, SeatId};
-use crate::domain::refusal::Refusal;
-use crate::domain::relay::acknowledge;
-use crate::domain::relay::addressing::{self, Recipient, name_of};
-use crate::domain::relay::{envelope, share::Grants};
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value};
-use crate::domain::view::View;
-use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::merkle::{Tree, leaf_hash};
-use crate::tlog::note::KeyName;
-use crate::wire::v1;
+use super::keys::public;
+use super::log::Log;
+use super::statements::{self, Says, note, seat_with, setting, sign, sign_with, text};
 
-use super::body;
-use super::compose::{self, Outside, Reading, Sealed, compose};
-use super::content::{Inside, Writing};
-use super::open::{Reader, Received};
-use super::receipt::{Place, verify_head};
+pub(crate) use super::keys::{key as sign_key, opening as seal_key};
+pub(crate) use super::statements::NAME;
 
-pub(crate) const NAME: &str = "un.example";
 pub(crate) const AT: &str = "at/cert-at/duty-1";
 pub(crate) const FR: &str = "fr/cert-fr/duty-1";
 pub(crate) const FR_2: &str = "fr/cert-fr/duty-2";
 pub(crate) const PT: &str = "pt/cert-pt/duty-1";
-
-pub(crate) fn sign_key(tag: &str) -> SigningKey {
-    SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
-}
-
-pub(crate) fn seal_key(tag: &str) -> OpeningKey {
-    OpeningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
-}
 
 pub(crate) fn seat(text: &str) -> SeatId {
     text.parse().unwrap()
@@ -62,25 +58,21 @@ pub(crate) fn contact(text: &str) -> ContactId {
     text.parse().unwrap()
 }
 
-/// A key as a statement lists it.
-fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
-    prove(&sign_key(tag), holder, usage, Ambient::system().random()).unwrap()
-}
-
 /// The keys that a seat has: those of its rosters up to this version.
 pub(crate) fn opening_keys(of: &str, versions: u64) -> Vec<OpeningKey> {
     (1..=versions).map(|version| seal_key(&format!("{of} seal {version}"))).collect()
 }
 
-fn text(text: &str) -> Vec<Text> {
-    vec![Text { language: "en".to_owned(), text: text.to_owned() }]
+/// Who signs for the member of a contact or seat.
+fn authority_of(id: &str) -> String {
+    format!("{} authority", id.split('/').next().unwrap())
 }
 
+/// A log, and the relay beside it.
 #[derive(Clone)]
 pub(crate) struct Net {
-    pub(crate) directory: Directory,
-    /// Of the log, as its service hands them over.
-    pub(crate) entries: Vec<Bytes>,
+    pub(crate) log: Log<&'static str>,
+    /// Over the entries of the log, as its service keeps it.
     pub(crate) tree: Tree,
     pub(crate) ambient: Ambient,
     pub(crate) store: BTreeMap<Key, Value>,
@@ -89,39 +81,29 @@ pub(crate) struct Net {
     pub(crate) grants: Grants,
 }
 
+impl Deref for Net {
+    type Target = Log<&'static str>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.log
+    }
+}
+
 impl Net {
     /// at, fr and pt with two seats each; ie is only listed; es has no seats.
     pub(crate) fn new() -> Self {
-        let person = proto::Person {
-            id: "alice".to_owned(),
-            name: "Alice".to_owned(),
-            sign: Some(listed("registrar", "registrar/alice", Use::Sign)),
-            tls: Some(listed("registrar tls", "registrar/alice", Use::Tls)),
-        };
+        let registrar = statements::person_with("alice", "registrar", "registrar tls");
+        let registrar = proto::Person { name: "Alice".to_owned(), ..registrar };
         let charter = proto::Charter {
-            targets: vec![Target { name: NAME.to_owned(), genesis: Bytes::new(), version: 1 }],
             issued_at: 1000,
-            rules: 1,
-            registrars: vec![person],
-            threshold: 1,
-            log: vec![listed("log", &format!("log/{NAME}"), Use::Log)],
-            relay: vec![listed("relay", &format!("relay/{NAME}"), Use::Relay)],
             service_ca: vec![Bytes::from_static(b"certificate")],
-            policy: Vec::new(),
-            ..Default::default()
+            ..statements::founding(vec![registrar], 1)
         };
-        let ambient = Ambient::system();
-        let payload = charter.encode_to_vec();
-        let bytes =
-            Envelope::sign(Kind::Charter, payload, &[&sign_key("registrar")], ambient.random());
-        let bytes = bytes.unwrap();
-        let name = NAME.parse().unwrap();
-        let verified = verify_founding(&name, bytes.bytes()).unwrap();
-        let (directory, _) = found(&name, &verified, 1000).unwrap();
+        let charter = charter.proven().encode_to_vec();
+        let log = Log::begun(&sign(Kind::Charter, charter, &["registrar"]), "log", 1000);
+        let (tree, ambient, clock) = (log.tree(), Ambient::system(), Clock::Settled);
         let (store, grants) = (BTreeMap::new(), Grants::default());
-        let (entries, tree, clock) = (Vec::new(), Tree::default(), Clock::Settled);
-        let mut net = Self { directory, entries, tree, ambient, store, clock, grants };
-        net.log(bytes.bytes());
+        let mut net = Self { log, tree, ambient, store, clock, grants };
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -131,48 +113,26 @@ impl Net {
         net
     }
 
-    fn targets(&self, version: u64) -> Vec<Target> {
-        let genesis = Bytes::copy_from_slice(self.directory.genesis().as_bytes());
-        vec![Target { name: NAME.to_owned(), genesis, version }]
-    }
-
     pub(crate) fn publish(&mut self, statement: &Statement, key: &SigningKey) {
-        let bytes =
-            Envelope::sign(statement.kind(), statement.encode(), &[key], self.ambient.random());
-        let bytes = bytes.unwrap();
-        let verified = verify(&self.directory, bytes.bytes()).unwrap();
-        let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
-        let parts = apply(&self.directory, &verified, admitted).unwrap();
-        self.directory.advance(&parts);
-        self.log(bytes.bytes());
+        let statement = sign_with(statement.kind(), statement.encode(), &[key]);
+        self.log.add(&statement).unwrap();
+        self.tree = self.log.tree();
     }
 
-    fn log(&mut self, statement: &Bytes) {
-        let leaf = Some(proto::entry::Leaf::Statement(statement.clone()));
-        let entry = Bytes::from(proto::Entry { leaf, admitted_at: 1000 }.encode_to_vec());
-        self.tree.append(leaf_hash(&entry));
-        self.entries.push(entry);
-    }
-
-    /// What the service would show of the log when it had this size.
-    pub(crate) fn checkpoint_at(&self, size: u64) -> Bytes {
-        let (origin, root) = (KeyName::parse(NAME).unwrap(), self.tree.root_at(size).unwrap());
-        let checkpoint = Checkpoint { origin, size, root };
-        let note = checkpoint.sign(&sign_key("log"), self.ambient.random()).unwrap();
-        note.to_string().into_bytes().into()
+    /// Signed by the key of this name, with a proof of every key of ours.
+    fn say(&mut self, mut says: impl Says, signer: &str) {
+        *says.issued_at() = 1000;
+        self.publish(&says.proven().statement(), &sign_key(signer));
     }
 
     /// A copy of its directory, in a home that has joined it.
     pub(crate) fn copy(&self, home: &Home) -> Replica {
-        let first: proto::Entry = prost::Message::decode(self.entries[0].clone()).unwrap();
-        let Some(proto::entry::Leaf::Statement(charter)) = first.leaf else { panic!("a charter") };
-        let (addresses, checkpoint) = (vec!["relay.example".to_owned()], self.checkpoint_at(1));
-        let invitation =
-            v1::Invitation { charter, addresses, checkpoint, admin_addresses: Vec::new() };
+        let addresses = vec!["relay.example".to_owned()];
+        let invitation = v1::Invitation { addresses, ..self.log.invitation() };
         home.join(&Invitation::check(invitation).unwrap()).unwrap();
         let mut replica = Replica::open(home, &NAME.parse().unwrap()).unwrap();
         replica.append(&self.entries).unwrap();
-        replica.confirm(&self.checkpoint_at(self.tree.size()), self.ambient.now()).unwrap();
+        replica.confirm(&self.checkpoint(), self.ambient.now()).unwrap();
         replica
     }
 
@@ -182,71 +142,41 @@ impl Net {
 
     /// A member whose one contact has these levels.
     pub(crate) fn admit_at(&mut self, member: &str, levels: &[Level]) {
-        let authority = sign_key(&format!("{member} authority"));
         let listed_only = member == "ie";
+        let authority = (!listed_only).then(|| public(authority_of(member)));
         let admission = proto::Admission {
-            targets: self.targets(1),
-            issued_at: 1000,
-            member: member.to_owned(),
-            kind: MemberKind::UnMember.into(),
-            names: text(member),
-            authority: if listed_only {
-                vec![]
-            } else {
-                vec![listed(&format!("{member} authority"), member, Use::Authority)]
-            },
+            names: vec![text("en", member)],
             threshold: u32::from(!listed_only),
-            note: None,
+            authority: authority.into_iter().collect(),
+            ..statements::admission(member)
         };
-        let registrar = sign_key("registrar");
-        self.publish(&Statement::Admission(admission), &registrar);
+        self.say(admission.next_in(&self.directory), "registrar");
         let id = format!("{member}/cert-{member}");
-        let common = (levels.iter().map(|level| i32::from(*level)).collect(), text(&id));
         if listed_only {
             let record = proto::AttestedRecord {
-                targets: self.targets(1),
-                issued_at: 1000,
-                contact: id,
                 expires: 2000,
-                levels: common.0,
-                names: common.1,
-                note: Some(proto::Note {
-                    reference: "NV/1".to_owned(),
-                    date: 1,
-                    sha256: Bytes::from_static(&[7; 32]),
-                }),
-                ..Default::default()
+                levels: levels.iter().map(|level| i32::from(*level)).collect(),
+                purposes: Vec::new(),
+                names: vec![text("en", &id)],
+                note: Some(proto::Note { reference: "NV/1".to_owned(), date: 1, ..note() }),
+                ..statements::attested(&id)
             };
-            self.publish(&Statement::AttestedRecord(record), &registrar);
+            self.say(record.next_in(&self.directory), "registrar");
         } else {
-            let record = proto::Record {
-                targets: self.targets(1),
-                issued_at: 1000,
-                contact: id,
-                expires: 2000,
-                levels: common.0,
-                names: common.1,
-                custody: Custody::Separate.into(),
-                ..Default::default()
-            };
-            self.publish(&Statement::Record(record), &authority);
+            self.record(&id, 1, levels);
         }
     }
 
     /// A newer record of a contact, with these levels.
     pub(crate) fn record(&mut self, id: &str, version: u64, levels: &[Level]) {
         let record = proto::Record {
-            targets: self.targets(version),
-            issued_at: 1000,
-            contact: id.to_owned(),
             expires: 2000,
             levels: levels.iter().map(|level| i32::from(*level)).collect(),
-            names: text(id),
-            custody: Custody::Separate.into(),
-            ..Default::default()
+            purposes: Vec::new(),
+            names: vec![text("en", id)],
+            ..statements::record(id)
         };
-        let member = id.split('/').next().unwrap();
-        self.publish(&Statement::Record(record), &sign_key(&format!("{member} authority")));
+        self.say(record.versioned(&self.directory, version), &authority_of(id));
     }
 
     /// A roster: the seal keys are those of the version, the others stay.
@@ -257,30 +187,16 @@ impl Net {
     /// The same, with the sign keys of this name.
     pub(crate) fn roster_signing(&mut self, id: &str, version: u64, seats: &[&str], sign: &str) {
         let seats = seats.iter().map(|name| {
-            let tag = format!("{id}/{name}");
-            proto::Seat {
-                name: (*name).to_owned(),
-                sign: Some(listed(&format!("{tag} {sign}"), &tag, Use::Sign)),
-                seal: Some(listed_sealing(
-                    seal_key(&format!("{tag} seal {version}")).public().as_bytes(),
-                )),
-                tls: Some(listed(&format!("{tag} tls"), &tag, Use::Tls)),
-            }
+            let of = |what: &str| format!("{id}/{name} {what}");
+            seat_with(name, of(sign), of(&format!("seal {version}")), of("tls"))
         });
         self.roster_of(id, version, seats.collect());
     }
 
     /// A roster of these seats, whatever their keys are.
     pub(crate) fn roster_of(&mut self, id: &str, version: u64, seats: Vec<proto::Seat>) {
-        let roster = proto::Roster {
-            targets: self.targets(version),
-            issued_at: 1000,
-            contact: id.to_owned(),
-            seats,
-            facets: vec![],
-        };
-        let member = id.split('/').next().unwrap();
-        self.publish(&Statement::Roster(roster), &sign_key(&format!("{member} authority")));
+        let roster = statements::roster(id, seats);
+        self.say(roster.versioned(&self.directory, version), &authority_of(id));
     }
 
     /// The end of a seat's sign key, by the authority.
@@ -290,76 +206,41 @@ impl Net {
 
     /// The end of this key of a seat, by the authority.
     pub(crate) fn revoke(&mut self, of: &str, key: &KeyId) {
-        let revocation = proto::Revocation {
-            targets: self.targets(0),
-            issued_at: 1000,
-            seat: of.to_owned(),
-            key_ids: vec![Bytes::copy_from_slice(key.as_bytes())],
-            reason: proto::Reason::Compromised.into(),
-            suspected_from: 0,
-        };
-        let member = of.split('/').next().unwrap();
-        let authority = sign_key(&format!("{member} authority"));
-        self.publish(&Statement::Revocation(revocation), &authority);
+        let reason = proto::Reason::Compromised.into();
+        let revocation = proto::Revocation { reason, ..statements::revocation(of, [*key]) };
+        self.say(revocation.next_in(&self.directory), &authority_of(of));
     }
 
     /// The end of a contact, by the authority.
     pub(crate) fn withdraw(&mut self, id: &str, version: u64) {
-        let withdrawal = proto::Withdrawal {
-            targets: self.targets(version),
-            issued_at: 1000,
-            contact: id.to_owned(),
-        };
-        let member = id.split('/').next().unwrap();
-        let authority = sign_key(&format!("{member} authority"));
-        self.publish(&Statement::Withdrawal(withdrawal), &authority);
+        let withdrawal = statements::withdrawal(id);
+        self.say(withdrawal.versioned(&self.directory, version), &authority_of(id));
     }
 
     /// A charter with rules that this program does not know. Gives the directory as it stands still
     /// then: the net goes on.
     pub(crate) fn newer_rules(&mut self) -> Directory {
-        let before = &self.directory.charter();
-        let (version, previous) = (before.newest.version + 1, before.newest.statement);
-        let charter = proto::Charter {
-            targets: self.targets(version),
-            rules: crate::domain::directory::RULES + 1,
-            previous: Bytes::copy_from_slice(previous.as_bytes()),
-            ..proto::Charter::decode(before.payload.clone()).unwrap()
-        };
-        self.publish(&Statement::Charter(charter), &sign_key("registrar"));
+        self.next_charter(|charter| charter.rules = liaison::domain::directory::RULES + 1);
         self.directory.clone()
     }
 
     /// The next charter, with these relay keys.
     pub(crate) fn charter(&mut self, relay: &[&str]) {
-        self.next_charter(|charter| {
-            let listed = |tag: &&str| listed(tag, &format!("relay/{NAME}"), Use::Relay);
-            charter.relay = relay.iter().map(listed).collect();
-        });
+        self.next_charter(|charter| charter.relay = relay.iter().map(public).collect());
     }
 
     /// The next charter, with these settings.
     pub(crate) fn policy(&mut self, settings: &[(&str, u64)]) {
         self.next_charter(|charter| {
-            let setting = |(name, value): &(&str, u64)| proto::Setting {
-                name: (*name).to_owned(),
-                value: *value,
-            };
-            charter.policy = settings.iter().map(setting).collect();
+            charter.policy = settings.iter().map(|(name, value)| setting(name, *value)).collect();
         });
     }
 
     /// The next charter, with this changed.
     pub(crate) fn next_charter(&mut self, change: impl FnOnce(&mut proto::Charter)) {
-        let before = &self.directory.charter();
-        let (version, previous) = (before.newest.version + 1, before.newest.statement);
-        let mut charter = proto::Charter {
-            targets: self.targets(version),
-            previous: Bytes::copy_from_slice(previous.as_bytes()),
-            ..proto::Charter::decode(before.payload.clone()).unwrap()
-        };
+        let mut charter = statements::next_charter(&self.directory);
         change(&mut charter);
-        self.publish(&Statement::Charter(charter), &sign_key("registrar"));
+        self.say(charter, "registrar");
     }
 
     pub(crate) fn view(&self) -> View {
@@ -375,39 +256,6 @@ impl Net {
     pub(crate) fn seal(&self, outside: Outside, inside: &Inside) -> Sealed {
         let key = sign_key(&format!("{} sign", outside.sender));
         compose(&self.directory, outside, inside, &key, &self.ambient).unwrap()
-    }
-
-    /// The same with the addressing changed, inside and outside, and signed by the same seat. The
-    /// letters stay as they were.
-    pub(crate) fn forge(
-        &self,
-        outside: Outside,
-        inside: &Inside,
-        change: impl FnOnce(&mut proto::Addressing),
-    ) -> v1::Envelope {
-        let key = sign_key(&format!("{} sign", outside.sender));
-        let sealed = self.seal(outside, inside);
-        let mut addressing = proto::Addressing::decode(sealed.addressing.bytes.clone()).unwrap();
-        change(&mut addressing);
-        let addressing = addressing::encode(&addressing);
-        let id =
-            MessageId::try_from(&proto::Addressing::decode(addressing.clone()).unwrap().id[..]);
-        let inner = compose::inner(&addressing, inside.encode(), &key, &self.ambient).unwrap();
-        let plaintext = body::pad(inner.bytes()).unwrap();
-        let (body, body_key) = compose::seal_body(&plaintext, &self.ambient);
-        let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
-        let letters = sealed.envelope.letters.iter().map(|letter| {
-            let letter = envelope::read_letter(letter).unwrap();
-            let contact = letter.seat.contact();
-            let mut seats = self.directory.sealing_seats(&contact);
-            let (_, _, raw) = seats.find(|(_, id, _)| *id == letter.seal_key).unwrap();
-            let to = SealingKey::parse(raw).unwrap();
-            let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
-            compose::letter(&reading, text.as_bytes(), &self.ambient)
-        });
-        let letters: Vec<Bytes> = letters.collect();
-        let header = compose::header(&addressing, &body, &letters, &key, &self.ambient).unwrap();
-        v1::Envelope { header: header.bytes().clone(), body: body.into(), letters }
     }
 
     /// A notification from at to fr and pt.
@@ -436,9 +284,7 @@ impl Net {
     }
 
     pub(crate) fn relay_signs(&self, kind: Kind, payload: Vec<u8>) -> Bytes {
-        let key = sign_key("relay");
-        let signed = Envelope::sign(kind, payload, &[&key], self.ambient.random());
-        signed.unwrap().bytes().clone()
+        sign(kind, payload, &["relay"])
     }
 
     pub(crate) fn submit(&mut self, sealed: &v1::Envelope) -> Result<Bytes, Refusal> {
@@ -608,13 +454,9 @@ impl Net {
         with(&Reader { directory: &self.directory, root_at: &root_at, seat: &seat, keys })
     }
 
-    pub(crate) fn open(
-        &self,
-        of: &str,
-        item: &v1::Item,
-    ) -> Result<super::open::Opened, super::open::NotOpened> {
+    pub(crate) fn open(&self, of: &str, item: &v1::Item) -> Result<Opened, NotOpened> {
         let keys = opening_keys(of, 1);
-        self.read(of, &keys, |reader| super::open::open(reader, &Received::from(item)))
+        self.read(of, &keys, |reader| open::open(reader, &Received::from(item)))
     }
 }
 
