@@ -20,13 +20,13 @@ pub(crate) trait Named {
     fn seed(&self) -> [u8; 32];
 }
 
-impl Named for str {
+impl Named for &str {
     fn seed(&self) -> [u8; 32] {
         *Digest::of(self.as_bytes()).as_bytes()
     }
 }
 
-impl Named for String {
+impl Named for &String {
     fn seed(&self) -> [u8; 32] {
         self.as_str().seed()
     }
@@ -38,9 +38,9 @@ impl Named for u8 {
     }
 }
 
-impl<N: Named + ?Sized> Named for &N {
+impl<N: Named> Named for &N {
     fn seed(&self) -> [u8; 32] {
-        (*self).seed()
+        (**self).seed()
     }
 }
 

@@ -143,7 +143,7 @@ impl Net {
     /// A member whose one contact has these levels.
     pub(crate) fn admit_at(&mut self, member: &str, levels: &[Level]) {
         let listed_only = member == "ie";
-        let authority = (!listed_only).then(|| public(authority_of(member)));
+        let authority = (!listed_only).then(|| public(&authority_of(member)));
         let admission = proto::Admission {
             names: vec![text("en", member)],
             threshold: u32::from(!listed_only),
@@ -188,7 +188,7 @@ impl Net {
     pub(crate) fn roster_signing(&mut self, id: &str, version: u64, seats: &[&str], sign: &str) {
         let seats = seats.iter().map(|name| {
             let of = |what: &str| format!("{id}/{name} {what}");
-            seat_with(name, of(sign), of(&format!("seal {version}")), of("tls"))
+            seat_with(name, &of(sign), &of(&format!("seal {version}")), &of("tls"))
         });
         self.roster_of(id, version, seats.collect());
     }

@@ -128,7 +128,10 @@ fn contact_in<'a>(directory: &'a Directory, contact: &str) -> Option<&'a Contact
 }
 
 /// A payload, signed by the keys of these names.
-pub(crate) fn sign(kind: Kind, payload: Vec<u8>, signers: &[impl Named]) -> Bytes {
+pub(crate) fn sign<N>(kind: Kind, payload: Vec<u8>, signers: &[N]) -> Bytes
+where
+    for<'a> &'a N: Named,
+{
     let keys: Vec<SigningKey> = signers.iter().map(key).collect();
     sign_with(kind, payload, &keys.iter().collect::<Vec<_>>())
 }
@@ -143,7 +146,7 @@ pub(crate) fn text(language: &str, text: &str) -> proto::Text {
 
 /// Somebody with keys of that name.
 pub(crate) fn person(id: &str) -> proto::Person {
-    person_with(id, id, format!("{id} tls"))
+    person_with(id, id, &format!("{id} tls"))
 }
 
 pub(crate) fn person_with(id: &str, sign: impl Named, tls: impl Named) -> proto::Person {
@@ -164,7 +167,7 @@ pub(crate) fn prove_person(person: &mut proto::Person, role: &str) {
 /// A seat with keys of its own name.
 pub(crate) fn seat(contact: &str, name: &str) -> proto::Seat {
     let of = |what| format!("{contact}/{name} {what}");
-    seat_with(name, of("sign"), of("seal"), of("tls"))
+    seat_with(name, &of("sign"), &of("seal"), &of("tls"))
 }
 
 pub(crate) fn seat_with(

@@ -111,7 +111,7 @@ fn authority(id: &str) -> String {
 
 pub(crate) fn admission(replica: &Replica, member: &str) -> Says<proto::Admission> {
     let admission = proto::Admission {
-        authority: vec![public(authority(member))],
+        authority: vec![public(&authority(member))],
         threshold: 1,
         ..statements::admission(member)
     };
@@ -137,7 +137,7 @@ pub(crate) fn attested(replica: &Replica, contact: &str) -> Says<proto::Attested
 pub(crate) fn record(replica: &Replica, contact: &str) -> Says<proto::Record> {
     let facets = vec![facet(contact, "email"), facet(contact, "telephone")];
     let record = proto::Record {
-        keeper: Some(public(format!("{contact} keeper"))),
+        keeper: Some(public(&format!("{contact} keeper"))),
         facets: vec![facets[0].named(), facets[1].named()],
         ..statements::record(contact)
     };
@@ -161,8 +161,8 @@ pub(crate) fn withdrawal(replica: &Replica, contact: &str) -> Says<proto::Withdr
 
 /// Of all three keys of a seat, by its authority.
 pub(crate) fn revocation(replica: &Replica, seat: &str) -> Says<proto::Revocation> {
-    let (sign, tls) = (key_id(format!("{seat} sign")), key_id(format!("{seat} tls")));
-    let keys = [sign, opening(format!("{seat} seal")).public().id(), tls];
+    let (sign, tls) = (key_id(&format!("{seat} sign")), key_id(&format!("{seat} tls")));
+    let keys = [sign, opening(&format!("{seat} seal")).public().id(), tls];
     let revocation = statements::revocation(seat, keys).next_in(&replica.directory);
     Says::new(Kind::Revocation, revocation, &[authority(seat)], Vec::new())
 }

@@ -293,7 +293,7 @@ impl Load {
     ) {
         let contact = seat.contact();
         let seals: Vec<_> = self.keys.lock().unwrap().seals(seat);
-        let seals: Vec<_> = seals.iter().map(|name| opening(name)).collect();
+        let seals: Vec<_> = seals.iter().map(opening).collect();
         let root_at = |size| replica.root_at(size);
         let reader =
             Reader { directory: &replica.directory, root_at: &root_at, seat, keys: &seals };

@@ -291,7 +291,7 @@ impl World {
     }
 
     fn record(&self, contact: &str) -> Draft<proto::Record> {
-        let keeper = (contact != "fr/cert").then(|| public(format!("{contact} keeper")));
+        let keeper = (contact != "fr/cert").then(|| public(&format!("{contact} keeper")));
         let facets = vec![facet("email"), facet("telephone")];
         let record = proto::Record { keeper, facets, ..statements::record(contact) };
         self.draft(record, authority_of(contact))
@@ -316,8 +316,8 @@ impl World {
 
     /// Of the three keys of a seat that they have in [`World::new`].
     fn revocation(&self, seat: &str) -> Draft<proto::Revocation> {
-        let (sign, tls) = (id(format!("{seat} sign")), id(format!("{seat} tls")));
-        let keys = [sign, opening(format!("{seat} seal")).public().id(), tls];
+        let (sign, tls) = (id(&format!("{seat} sign")), id(&format!("{seat} tls")));
+        let keys = [sign, opening(&format!("{seat} seal")).public().id(), tls];
         self.draft(statements::revocation(seat, keys), authority_of(seat))
     }
 

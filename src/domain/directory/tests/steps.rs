@@ -125,8 +125,10 @@ fn a_key_is_believed_in_views_behind_its_entry_up_to_that_of_its_end() {
 #[test]
 fn a_key_that_seals_is_known_within_its_contact_and_every_other_alone() {
     let seat = Holder::Seat("fr/soc/duty-1".parse().unwrap());
-    let sealing = SealKey::of(sealing_raw("a").into());
-    assert_eq!((sealing.id(), sealing.raw().len()), (KeyId::of(&sealing_raw("a")), 1_216));
+    let opening = opening("a");
+    let raw = opening.public().as_bytes();
+    let sealing = SealKey::of(raw.to_vec().into());
+    assert_eq!((sealing.id(), sealing.raw().len()), (KeyId::of(raw), 1_216));
     let known = |key, holder: &Holder| KnownKey::listed(key, Purpose::SeatSeal, holder.clone(), 1);
     let seal = PublicKey::Sealing(sealing.id());
     assert_eq!(known(seal.clone(), &seat).name(), KeyName::Seal(contact("fr/soc"), sealing.id()));

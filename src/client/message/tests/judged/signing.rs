@@ -109,7 +109,7 @@ impl<S: Says> Draft<S> {
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let keys: Vec<SigningKey> = self.signers.iter().map(|name| sign_key(name)).collect();
+        let keys: Vec<SigningKey> = self.signers.iter().map(sign_key).collect();
         let keys: Vec<&SigningKey> = keys.iter().collect();
         let ambient = ambient_at(NOW);
         let signed = Envelope::sign(self.kind, self.payload(), &keys, ambient.random()).unwrap();
