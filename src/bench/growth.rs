@@ -18,7 +18,7 @@ use crate::client::draft::Bundle;
 use crate::client::home::Home;
 use crate::client::keys::Owner;
 use crate::client::reach::connect::{Proxies, Tcp};
-use crate::client::reach::session::{self, Answer, Progress, Session};
+use crate::client::reach::session::{self, Progress, Session, Verdict};
 use crate::client::replica::Replica;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, DirectoryName};
@@ -209,8 +209,8 @@ struct Publishing {
 impl Publishing {
     async fn publish(&self, record: &Bundle) -> anyhow::Result<()> {
         match self.session.publish(record).await?.pop().context("an answer")? {
-            Answer::Logged(_) => Ok(()),
-            Answer::Refused(why) => Err(why.into()),
+            Verdict::Logged(_) => Ok(()),
+            Verdict::Refused(why) => Err(why.into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::office::administer::Way;
 use crate::office::administer::decide::{Came, Deciding, Turn};
-use crate::office::administer::propose::{Draft, Place};
+use crate::office::administer::propose::{Destination, DraftedStatement};
 use crate::office::administer::seen::{Action, Proposal, Said, State, What, Which};
 use crate::office::administer::service::{Connection, Keys, Port, Use};
 use crate::office::error::{ClientError, Family, Here, Mend, Side};
@@ -203,7 +203,7 @@ fn act_in_words(lines: &mut Lines, of: &Action) {
 pub(super) async fn propose(ctx: &Context, args: &ProposeArgs) -> Result<(), ClientError> {
     match &args.what {
         ProposeCommand::Statement { file } => {
-            propose_statement(ctx, args, Draft::read(&files::read_text(file)?)?).await
+            propose_statement(ctx, args, DraftedStatement::read(&files::read_text(file)?)?).await
         }
         other => propose_act(ctx, args, &act_of(other)?).await,
     }
@@ -239,7 +239,7 @@ fn act_of(command: &ProposeCommand) -> Result<Act, ClientError> {
 
 async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(), ClientError> {
     let way = args.admin.way();
-    let to = if args.out.is_some() { Place::File } else { Place::Desk };
+    let to = if args.out.is_some() { Destination::File } else { Destination::Desk };
     let drafted = ctx.office.drafted(&way, act, to).await?;
     let (id, needed) = (drafted.id(), drafted.needed()?);
     let mut lines = Lines::default();
@@ -273,7 +273,7 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
 async fn propose_statement(
     ctx: &Context,
     args: &ProposeArgs,
-    draft: Draft,
+    draft: DraftedStatement,
 ) -> Result<(), ClientError> {
     if args.out.is_some() {
         return Err(usage("a statement is signed in its own file: liaison sign FILE"));

@@ -28,7 +28,7 @@ use crate::signed::proto::{self, AuditRecord};
 use crate::wire::v1::admin_service_client::AdminServiceClient;
 use crate::wire::v1::{self, ProposalState};
 
-use super::draft::{Bundle, Publication};
+use super::draft::{Bundle, Composed};
 use super::error::{ClientError, Family, Side};
 use super::files;
 use super::home::Home;
@@ -119,7 +119,7 @@ impl Proposed {
         match &self.what {
             What::Act(_, _, envelope) => Some(&**envelope),
             What::Statement(bundle) | What::Withheld(bundle) => {
-                bundle.publications().first().map(Publication::envelope)
+                bundle.publications().first().map(Composed::envelope)
             }
         }
     }

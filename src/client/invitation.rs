@@ -601,7 +601,7 @@ mod tests {
         let before = file(&log, 1);
         let ambient = ambient();
         let keys = [1, 2, 4].map(crate::world::testlog::key);
-        let say = |log: &mut TestLog, said: crate::client::draft::Publication| {
+        let say = |log: &mut TestLog, said: crate::client::draft::Composed| {
             let mut bundle = Bundle::of(vec![said]);
             let keys: Vec<&dyn crate::crypto::sign::Signer> =
                 keys.iter().map(|key| key as &dyn crate::crypto::sign::Signer).collect();

@@ -7,12 +7,12 @@ use anyhow::bail;
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
-use crate::client::draft::{Bundle, Composer, Publication};
+use crate::client::draft::{Bundle, Composed, Composer};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Owner, prove};
 use crate::client::reach::connect::{Proxies, Tcp};
-use crate::client::reach::session::{Answer, Net, Progress, Session};
+use crate::client::reach::session::{Net, Progress, Session, Verdict};
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
@@ -241,13 +241,13 @@ fn note(date: u64) -> proto::Note {
     proto::Note { reference: "DEMO/1".to_owned(), date, sha256 }
 }
 
-fn batches(statements: Vec<Publication>) -> Vec<Vec<Publication>> {
-    statements.chunks(BATCH).map(<[Publication]>::to_vec).collect()
+fn batches(statements: Vec<Composed>) -> Vec<Vec<Composed>> {
+    statements.chunks(BATCH).map(<[Composed]>::to_vec).collect()
 }
 
-fn taken(answers: Vec<Answer>) -> anyhow::Result<()> {
+fn taken(answers: Vec<Verdict>) -> anyhow::Result<()> {
     for answer in answers {
-        if let Answer::Refused(why) = answer {
+        if let Verdict::Refused(why) = answer {
             bail!("a statement was refused: {why} ({})", why.reason);
         }
     }

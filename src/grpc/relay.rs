@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::service::door::InHand;
-use crate::service::{Acknowledged, HandedIn};
+use crate::service::{Acknowledging, HandedIn};
 use crate::wire;
 use crate::wire::v1::relay_service_server::RelayService;
 use crate::wire::v1::{
@@ -63,7 +63,7 @@ impl RelayService for Api {
         let permit = self.permit(&request)?;
         let AcknowledgeRequest { acknowledgement, words, number } = request.into_inner();
         let words = handed_in("words", words)?;
-        let acknowledged = Acknowledged { acknowledgement, number, words };
+        let acknowledged = Acknowledging { acknowledgement, number, words };
         let accepted = self.service.acknowledge(&permit, acknowledged).await.map_err(status)?;
         Ok(Response::new(AcknowledgeResponse { accepted }))
     }

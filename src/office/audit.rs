@@ -57,7 +57,7 @@ pub struct Record {
 
 /// What the relay signed of a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct SignedHead {
     /// How many records there are.
     pub count: u64,
     /// When it was signed, Unix seconds.
@@ -98,7 +98,11 @@ impl Office {
     ///
     /// # Errors
     /// It is none; it was altered or cut short; its head is not the relay's.
-    pub fn verified_export(&self, path: &Path, lines: Vec<Line>) -> Result<Head, ClientError> {
+    pub fn verified_export(
+        &self,
+        path: &Path,
+        lines: Vec<Line>,
+    ) -> Result<SignedHead, ClientError> {
         let (records, head) = taken_apart(path, lines)?;
         let replica = self.replica()?;
         let verified = verify(replica.directory()?, &records, &head);
@@ -106,7 +110,7 @@ impl Office {
             sentence: format!("{}: {}", path.display(), why.sentence),
             ..why
         })?;
-        Ok(Head { count, ..Head::of(&head) })
+        Ok(SignedHead { count, ..SignedHead::of(&head) })
     }
 }
 
@@ -123,9 +127,9 @@ impl AuditTrail {
     ///
     /// # Errors
     /// One is not the relay's.
-    pub fn contradiction(&self) -> Result<[Option<Head>; 2], ClientError> {
+    pub fn contradiction(&self) -> Result<[Option<SignedHead>; 2], ClientError> {
         let heads = self.copy.contradiction(self.replica.directory()?)?;
-        Ok(heads.map(|head| head.as_ref().map(Head::of)))
+        Ok(heads.map(|head| head.as_ref().map(SignedHead::of)))
     }
 
     /// Sets aside what is kept here, as evidence, and begins with nothing. Gives where it lies.
@@ -177,7 +181,7 @@ impl Record {
     }
 }
 
-impl Head {
+impl SignedHead {
     fn of(head: &AuditHead) -> Self {
         Self { count: head.count, at: head.at, chain: hex::encode(&head.chain) }
     }

@@ -82,7 +82,7 @@ pub enum TakeError {
 
 /// What became of the delivered receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Receipted {
     /// None is due: the message is itself a receipt or forgotten by the relay, or it is not known who
     /// sent it.
     NotDue,
@@ -166,7 +166,7 @@ pub enum Taken {
         /// What it holds, opened.
         opened: Box<Opened>,
         /// The delivered receipt.
-        answer: Answer,
+        answer: Receipted,
         /// What it says about a sent one.
         matched: Matched,
     },
@@ -179,7 +179,7 @@ pub enum Taken {
         /// What did not hold.
         why: NotOpened,
         /// The delivered receipt, which says so.
-        answer: Answer,
+        answer: Receipted,
     },
     /// The relay has no more of it than is here: it has expired.
     Expired(Place),
@@ -304,7 +304,7 @@ pub fn expire(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Taken, Take
         Ok(_) if expires.is_some_and(|at| desk.ambient.now() < at) => return Ok(Taken::NotExpired),
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Ok(_) => Taken::Expired(place),
-        Err(why) => Taken::NotOpened { place, header: None, why, answer: Answer::NotDue },
+        Err(why) => Taken::NotOpened { place, header: None, why, answer: Receipted::NotDue },
     };
     inbox.done(number, &How::Expired)?;
     Ok(taken)
@@ -386,7 +386,7 @@ fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
             taken,
             Taken::SyncFirst(_)
                 | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
-                | Taken::NotOpened { answer: Answer::AskedAgain, .. }
+                | Taken::NotOpened { answer: Receipted::AskedAgain, .. }
                 | Taken::NotAcknowledged { why: ReceiptError::BeforeUpdate(_), .. }
                 | Taken::NotProven {
                     why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
@@ -423,7 +423,7 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
         Ok(header) => header,
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Err(why) => {
-            return Ok(Taken::NotOpened { place, header: None, why, answer: Answer::NotDue });
+            return Ok(Taken::NotOpened { place, header: None, why, answer: Receipted::NotDue });
         }
     };
     if beside.came_before(&header, place.mailbox.count)? {
@@ -448,10 +448,10 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
             let answer = match why.outcome() {
                 Some(_) if why.is_spoilt() && desk.ambient.now() < header.addressing().expires => {
                     boxes.inbox.ask_again(Spoilt::Sealed, place.mailbox.count)?;
-                    Answer::AskedAgain
+                    Receipted::AskedAgain
                 }
                 Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,
-                None => Answer::NotDue,
+                None => Receipted::NotDue,
             };
             Ok(Taken::NotOpened { place, header: Some(Box::new(header)), why, answer })
         }
@@ -709,16 +709,16 @@ fn answer(
     Boxes { inbox, outbox }: Boxes<'_>,
     header: &VerifiedHeader,
     (place, outcome): (&Place, (Outcome, Option<[u8; 32]>)),
-) -> Result<Answer, TakeError> {
+) -> Result<Receipted, TakeError> {
     let own = desk.contact();
     let addressed = level_of(header.addressing(), &own).is_some();
     let forgotten = answers::until(header.addressing()) <= desk.ambient.now();
     if !addressed || forgotten || header.addressing().class == Class::Receipt {
-        return Ok(Answer::NotDue);
+        return Ok(Receipted::NotDue);
     }
     if let Some(made) = inbox.receipt(header.digest())? {
         queue(outbox, &made)?;
-        return Ok(Answer::Already(made.id));
+        return Ok(Receipted::Already(made.id));
     }
     let seat = desk.reader.seat.clone();
     let answered = (header.digest(), header.addressing());
@@ -732,9 +732,9 @@ fn answer(
             // Kept here first: after a crash the same receipt goes to the outbox, not a second.
             inbox.keep_receipt(header.digest(), &made)?;
             queue(outbox, &made)?;
-            Ok(Answer::Queued(id))
+            Ok(Receipted::Queued(id))
         }
-        Err(why) => Ok(Answer::Impossible(why)),
+        Err(why) => Ok(Receipted::Impossible(why)),
     }
 }
 

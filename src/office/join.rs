@@ -14,7 +14,7 @@ use crate::client::files::{self, FileError};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
 use crate::client::mend::Mend;
-use crate::client::reach::session::Answer;
+use crate::client::reach::session::Verdict;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::crypto::sign::Signer;
@@ -443,15 +443,15 @@ fn keeper(office: &Office, contact: &ContactId) -> Result<KeeperKey, ClientError
 
 /// What became of each, in order, up to the first that is refused: that a record was published before this
 /// home knew of it, what follows it shows.
-fn enrolled(answers: Vec<Answer>) -> Vec<Enrolled> {
+fn enrolled(answers: Vec<Verdict>) -> Vec<Enrolled> {
     let (mut all, last) = (Vec::new(), answers.len().saturating_sub(1));
     for (at, answer) in answers.into_iter().enumerate() {
         match answer {
-            Answer::Logged(leaf) => all.push(Enrolled::At(leaf)),
-            Answer::Refused(why) if why.reason == Rule::WrongVersion && at < last => {
+            Verdict::Logged(leaf) => all.push(Enrolled::At(leaf)),
+            Verdict::Refused(why) if why.reason == Rule::WrongVersion && at < last => {
                 all.push(Enrolled::StoodBefore);
             }
-            Answer::Refused(why) => {
+            Verdict::Refused(why) => {
                 all.push(Enrolled::Refused(Box::new(why)));
                 break;
             }

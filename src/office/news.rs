@@ -14,7 +14,7 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::moment::when;
 use crate::signed::proto::Class;
 
-use super::collect::{self, Answer, Boxes, Desk, Matched, TakeError, Taken};
+use super::collect::{self, Boxes, Desk, Matched, Receipted, TakeError, Taken};
 use super::muted::Muted;
 use super::told::Note;
 
@@ -164,13 +164,13 @@ impl News {
         }
     }
 
-    fn answer(&mut self, answer: &Answer) {
+    fn answer(&mut self, answer: &Receipted) {
         match answer {
-            Answer::Queued(id) => self.queued.push(*id),
-            Answer::Impossible(why) => {
+            Receipted::Queued(id) => self.queued.push(*id),
+            Receipted::Impossible(why) => {
                 self.notes.push(Note::CannotAnswer(why.clone()));
             }
-            Answer::NotDue | Answer::Already(_) | Answer::AskedAgain => {}
+            Receipted::NotDue | Receipted::Already(_) | Receipted::AskedAgain => {}
         }
     }
 }
@@ -234,7 +234,7 @@ mod tests {
             let mut news = News::default();
             for why in [why, NotOpened::BeforeUpdate(key)] {
                 let place = Place { contact: seat(AT).contact(), mailbox };
-                let answer = Answer::NotDue;
+                let answer = Receipted::NotDue;
                 news.add(Taken::NotOpened { place, header: None, why, answer }, &nobody());
             }
             news.notes

@@ -5,7 +5,7 @@
 
 use prost::Message as _;
 
-use crate::client::draft::{Bundle, Publication};
+use crate::client::draft::{Bundle, Composed};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::{Draft, Mend};
 use crate::client::reason::Here;
@@ -83,7 +83,7 @@ pub(super) fn statement_of(entry: &[u8]) -> Option<Digest> {
 pub(super) fn known<'a>(replica: Option<&'a Replica>, bundle: &Bundle) -> Option<&'a Directory> {
     let directory = replica?.directory().ok()?;
     let here = |target: &proto::Target| is_here(target, directory);
-    let mut each = bundle.publications().iter().map(Publication::statement);
+    let mut each = bundle.publications().iter().map(Composed::statement);
     each.all(|statement| statement.targets().iter().any(here)).then_some(directory)
 }
 

@@ -33,7 +33,9 @@ use crate::world::relay::{
 use crate::world::testlog;
 
 use super::again;
-use super::collect::{self, Answer, Boxes, Desk, Matched, SealError, TakeError, Taken, Unproven};
+use super::collect::{
+    self, Boxes, Desk, Matched, Receipted, SealError, TakeError, Taken, Unproven,
+};
 use super::how::How;
 use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
@@ -221,7 +223,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     assert_eq!(at.stage(id), Stage::Accepted);
 
     let taken = paris.collect(&net);
-    let [Taken::Message { opened, answer: Answer::Queued(_), matched: Matched::Nothing, place }] =
+    let [Taken::Message { opened, answer: Receipted::Queued(_), matched: Matched::Nothing, place }] =
         &taken[..]
     else {
         panic!("{taken:?}")
@@ -230,7 +232,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     paris.hand_in(&mut net);
 
     let taken = at.collect(&net);
-    let [Taken::Message { answer: Answer::NotDue, matched, .. }] = &taken[..] else {
+    let [Taken::Message { answer: Receipted::NotDue, matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     let (outcome, comparison) = (OrLater::Known(Outcome::Opened), Some(Comparison::Agree));
@@ -248,7 +250,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     assert_eq!(refused, []);
     assert_eq!(at.stage(id), Stage::Acknowledged);
     let taken = at.collect(&net);
-    let [Taken::Message { answer: Answer::Queued(_), matched, .. }] = &taken[..] else {
+    let [Taken::Message { answer: Receipted::Queued(_), matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     assert_eq!(*matched, Matched::Words(id));
@@ -332,7 +334,7 @@ fn receipts_do_not_cause_receipts_and_none_comes_twice() {
     std::fs::remove_dir_all(paris.dir.path().join("out")).unwrap();
     let taken = paris.take(&net, &items[0]).unwrap();
     let Taken::Message { answer, .. } = taken else { panic!("{taken:?}") };
-    assert_eq!(answer, Answer::Already(first[0]));
+    assert_eq!(answer, Receipted::Already(first[0]));
     assert_eq!(paris.outbox.ids().unwrap(), first);
     // One for each seat.
     colleague.collect(&net);
@@ -352,7 +354,7 @@ fn the_sender_learns_why_a_message_was_not_opened() {
     net.roster("fr/cert-fr", 2, &["duty-1"]);
     let id = at.notify(&mut net);
     let taken = paris.collect(&net);
-    let [Taken::NotOpened { why, answer: Answer::Queued(_), .. }] = &taken[..] else {
+    let [Taken::NotOpened { why, answer: Receipted::Queued(_), .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     assert!(matches!(why, NotOpened::KeyNotHeld { retired: false, .. }));
@@ -405,7 +407,7 @@ fn what_came_spoilt_is_asked_for_again() {
         paris.take(&net, item).unwrap();
     }
     let code = |taken: &Taken| match taken {
-        Taken::NotOpened { why, answer: Answer::AskedAgain, .. } => why.reason().known(),
+        Taken::NotOpened { why, answer: Receipted::AskedAgain, .. } => why.reason().known(),
         _ => panic!("{taken:?}"),
     };
     let taken = paris.take_head(&net, &head).unwrap();
@@ -437,7 +439,10 @@ fn what_came_spoilt_is_asked_for_again() {
     // What has expired is not.
     net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
     for taken in paris.take_head(&net, &head).unwrap() {
-        assert!(matches!(&taken, Taken::NotOpened { answer: Answer::Queued(_), .. }), "{taken:?}");
+        assert!(
+            matches!(&taken, Taken::NotOpened { answer: Receipted::Queued(_), .. }),
+            "{taken:?}"
+        );
     }
     assert_eq!((asked(), receipts()), (vec![], 4));
     assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
@@ -461,7 +466,7 @@ fn a_letter_that_must_be_there_is_asked_for_again() {
             Taken::NotOpened { why, answer, .. } => {
                 let outcome = why.outcome().map(|(outcome, _)| outcome);
                 assert_eq!((why.reason().known(), outcome), ("NO_LETTER", Some(Outcome::NoKey)));
-                answer == Answer::AskedAgain
+                answer == Receipted::AskedAgain
             }
             taken => panic!("{taken:?}"),
         });
@@ -475,7 +480,7 @@ fn a_letter_that_must_be_there_is_asked_for_again() {
     net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
     let taken = newer.take_head(&net, &head).unwrap();
     assert!(
-        matches!(&taken[..], [Taken::NotOpened { answer: Answer::Queued(_), .. }]),
+        matches!(&taken[..], [Taken::NotOpened { answer: Receipted::Queued(_), .. }]),
         "{taken:?}"
     );
     assert!(newer.inbox.pending().unwrap().is_empty());
@@ -505,7 +510,7 @@ fn signatures_that_do_not_hold_are_asked_for_again() {
         *signed = dsse.encode_to_vec().into();
     };
     let code = |taken: &Taken| match taken {
-        Taken::NotOpened { why, answer: Answer::NotDue, .. }
+        Taken::NotOpened { why, answer: Receipted::NotDue, .. }
         | Taken::NotProven { why: Unproven::Header(why), .. } => why.reason().known(),
         Taken::NotAcknowledged { why: ReceiptError::Refused { why, .. }, .. } => why.code(),
         _ => panic!("{taken:?}"),
@@ -620,7 +625,7 @@ fn a_view_that_cannot_be_is_refused_and_waits_for_nothing() {
     }
     let beyond = |taken: Vec<Taken>| {
         let found = taken.into_iter().map(|taken| match taken {
-            Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. } => why,
+            Taken::NotOpened { why, answer: Receipted::NotDue, header: None, .. } => why,
             other => panic!("{other:?}"),
         });
         found.collect::<Vec<_>>()
@@ -705,7 +710,7 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     net.put(&id, &old(before));
     let taken = paris.collect(&net);
     let key = sign_key(&format!("{AT} sign")).public().id();
-    let [Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. }] = &taken[..] else {
+    let [Taken::NotOpened { why, answer: Receipted::NotDue, header: None, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     let (ended, floor) = (before.size, net.view().size);
@@ -779,7 +784,7 @@ fn an_entry_is_released_if_its_header_says_a_step() {
             assert!(shown.is_ok(), "{number}");
             continue;
         };
-        let [Taken::NotOpened { header: None, answer: Answer::NotDue, .. }] = &taken[..] else {
+        let [Taken::NotOpened { header: None, answer: Receipted::NotDue, .. }] = &taken[..] else {
             panic!("{number}: {taken:?}")
         };
         assert_eq!(how.as_ref().map(How::code), Some(code), "{number}");
@@ -1320,7 +1325,7 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
             panic!("{amiss}: {taken:?}")
         };
         assert_eq!(*why, NotOpened::Thread(*amiss));
-        assert_eq!(matches!(answer, Answer::Queued(_)), due, "{amiss}");
+        assert_eq!(matches!(answer, Receipted::Queued(_)), due, "{amiss}");
         assert_eq!(at.outbox.ids().unwrap().len() - before, usize::from(due), "{amiss}");
         assert_eq!(
             at.inbox.how(number).unwrap().as_ref().map(How::code),
@@ -1505,7 +1510,7 @@ fn a_message_that_the_relay_has_forgotten_gets_no_receipt() {
         let paris = Machine::new(&net, FR);
         let taken = paris.collect(&net);
         let [Taken::Message { answer, .. }] = &taken[..] else { panic!("{taken:?}") };
-        assert_eq!(*answer == Answer::NotDue, !due);
+        assert_eq!(*answer == Receipted::NotDue, !due);
         assert_eq!(paris.outbox.ids().unwrap().len(), usize::from(due));
         paris.hand_in(&mut net);
     }
@@ -1935,7 +1940,7 @@ fn a_delivered_receipt_for_a_receipt_says_nothing() {
     net.put(&contact("fr/cert-fr"), &sealed.envelope);
     let taken = paris.collect(&net);
     let [Taken::Message { matched, answer, .. }] = &taken[..] else { panic!("{taken:?}") };
-    assert_eq!((matched, answer), (&Matched::Nothing, &Answer::NotDue));
+    assert_eq!((matched, answer), (&Matched::Nothing, &Receipted::NotDue));
     assert!(paris.outbox.state(receipt).unwrap().delivered.is_empty());
 }
 
@@ -1990,7 +1995,7 @@ fn a_message_of_a_later_version_is_opened_and_receipted() {
     assert_eq!(net.submit(&sealed).unwrap_err().code(), "NOT_YET_SUPPORTED");
     net.put(&contact("fr/cert-fr"), &sealed);
     let taken = paris.collect(&net);
-    let [Taken::Message { answer: Answer::Queued(_), opened, .. }] = &taken[..] else {
+    let [Taken::Message { answer: Receipted::Queued(_), opened, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     assert_eq!(opened.class(), OrLater::Later(10));
@@ -2251,7 +2256,10 @@ fn headers_are_chained_and_a_receipt_is_made_when_its_body_came() {
     let take = |item: &v1::Item| {
         paris.at_desk(&net, |desk| collect::take_whole(desk, paris.boxes(), item))
     };
-    assert!(matches!(take(&items[2]).unwrap(), Taken::Message { answer: Answer::Queued(_), .. }));
+    assert!(matches!(
+        take(&items[2]).unwrap(),
+        Taken::Message { answer: Receipted::Queued(_), .. }
+    ));
     assert_eq!((paris.inbox.alone().unwrap(), paris.outbox.ids().unwrap().len()), (vec![1, 2], 1));
     assert!(matches!(take(&items[2]).unwrap(), Taken::Already));
     // Nor does another program that fetched it beside change what was looked at.

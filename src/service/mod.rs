@@ -162,7 +162,7 @@ pub struct HandedIn {
 
 /// An acknowledgement as it is handed in.
 #[derive(Clone, Debug)]
-pub struct Acknowledged {
+pub struct Acknowledging {
     /// The bytes of a Dsse over an acknowledgement.
     pub acknowledgement: Bytes,
     /// Where the message stands in the mailbox of the seat's contact.
@@ -393,7 +393,7 @@ impl Service {
     pub async fn acknowledge(
         &self,
         permit: &Permit<to::Acknowledge>,
-        acknowledged: Acknowledged,
+        acknowledged: Acknowledging,
     ) -> Result<Bytes, Failure> {
         self.has_room(Ask::Call(Method::Acknowledge))?;
         let contact = permit.contact();

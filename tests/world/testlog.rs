@@ -1,7 +1,7 @@
 //! A log whose statements are composed, carried and signed as people do it: the other side of the client's tests.
 //! Its keys are counted: an authority or a seat has the number of its key.
 
-use liaison::client::draft::{Bundle, Composer, FacetContent, Publication, founding};
+use liaison::client::draft::{Bundle, Composed, Composer, FacetContent, founding};
 use liaison::crypto::issue::{self, Validity};
 use liaison::crypto::sign::{Signer, SigningKey};
 use liaison::domain::ids::DirectoryName;
@@ -129,7 +129,7 @@ impl TestLog {
     /// Signs with every key that counts, and adds what `apply` admits.
     pub(crate) fn sign_and_add(
         &mut self,
-        publications: Vec<Publication>,
+        publications: Vec<Composed>,
         seeds: &[u8],
     ) -> Result<Vec<v1::OpenFacet>, Refusal> {
         let mut bundle = Bundle::of(publications);

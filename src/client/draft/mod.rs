@@ -53,13 +53,13 @@ pub enum DraftError {
 
 /// One statement with the facets it names.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Publication {
+pub struct Composed {
     envelope: Envelope,
     statement: Statement,
     facets: Vec<OpenFacet>,
 }
 
-impl Publication {
+impl Composed {
     fn new(statement: Statement, facets: Vec<OpenFacet>) -> Self {
         let payload = statement.encode().into();
         let envelope = Envelope::assemble(statement.kind(), payload, Vec::new());
@@ -110,13 +110,13 @@ impl Publication {
 /// Statements in order, as they are carried, signed and handed in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bundle {
-    publications: Vec<Publication>,
+    publications: Vec<Composed>,
 }
 
 impl Bundle {
     /// These statements, in this order.
     #[must_use]
-    pub const fn of(publications: Vec<Publication>) -> Self {
+    pub const fn of(publications: Vec<Composed>) -> Self {
         Self { publications }
     }
 
@@ -126,7 +126,7 @@ impl Bundle {
     /// [`DraftError`].
     pub fn read(text: &str) -> Result<Self, DraftError> {
         let bundle: v1::Bundle = armour::read(armour::Kind::Statement, text)?;
-        let publications = bundle.publications.into_iter().map(Publication::read);
+        let publications = bundle.publications.into_iter().map(Composed::read);
         let publications = publications.collect::<Result<Vec<_>, _>>()?;
         if publications.is_empty() { Err(DraftError::Empty) } else { Ok(Self { publications }) }
     }
@@ -136,7 +136,7 @@ impl Bundle {
     /// # Errors
     /// It is no statement, or they are not its facets.
     pub fn of_publication(publication: v1::Publication) -> Result<Self, DraftError> {
-        Ok(Self { publications: vec![Publication::read(publication)?] })
+        Ok(Self { publications: vec![Composed::read(publication)?] })
     }
 
     /// One statement whose facets are withheld: what they say is not known here.
@@ -144,7 +144,7 @@ impl Bundle {
     /// # Errors
     /// It is no statement.
     pub fn without_details(statement: &[u8]) -> Result<Self, DraftError> {
-        Ok(Self { publications: vec![Publication::alone(statement, Vec::new())?] })
+        Ok(Self { publications: vec![Composed::alone(statement, Vec::new())?] })
     }
 
     /// One statement as it stands in the log, without its facets.
@@ -153,7 +153,7 @@ impl Bundle {
     /// It names facets, or is no statement.
     pub fn of_statement(statement: Bytes) -> Result<Self, DraftError> {
         let publication = v1::Publication { statement, facets: Vec::new() };
-        Ok(Self { publications: vec![Publication::read(publication)?] })
+        Ok(Self { publications: vec![Composed::read(publication)?] })
     }
 
     /// The STATEMENT file.
@@ -165,12 +165,12 @@ impl Bundle {
     /// As it is handed in.
     #[must_use]
     pub fn to_wire(&self) -> v1::Bundle {
-        v1::Bundle { publications: self.publications.iter().map(Publication::to_wire).collect() }
+        v1::Bundle { publications: self.publications.iter().map(Composed::to_wire).collect() }
     }
 
     /// The statements, in order.
     #[must_use]
-    pub fn publications(&self) -> &[Publication] {
+    pub fn publications(&self) -> &[Composed] {
         &self.publications
     }
 
@@ -284,10 +284,10 @@ enum Counter {
 
 /// The charter version 1 of a new directory. Targets and time are filled in, lists sorted.
 #[must_use]
-pub fn founding(name: &DirectoryName, charter: proto::Charter, now: u64) -> Publication {
+pub fn founding(name: &DirectoryName, charter: proto::Charter, now: u64) -> Composed {
     let target = Target { name: name.to_string(), genesis: Bytes::new(), version: 1 };
     let charter = proto::Charter { targets: vec![target], issued_at: now, ..charter };
-    Publication::new(Statement::Charter(sorted_charter(charter)), Vec::new())
+    Composed::new(Statement::Charter(sorted_charter(charter)), Vec::new())
 }
 
 impl<'a> Composer<'a> {
@@ -306,14 +306,14 @@ impl<'a> Composer<'a> {
 
     /// The next charter; it names the one before.
     #[must_use]
-    pub fn charter(&mut self, charter: proto::Charter) -> Publication {
+    pub fn charter(&mut self, charter: proto::Charter) -> Composed {
         let newest = self.directory.charter().newest;
         let (targets, issued_at) = self.head(Some(Counter::Charter), newest.version + 1);
         let previous = self.charter.unwrap_or(newest.statement);
         let previous = Bytes::copy_from_slice(previous.as_bytes());
         let charter = proto::Charter { targets, issued_at, previous, ..charter };
         let charter = Statement::Charter(sorted_charter(charter));
-        let publication = Publication::new(charter, Vec::new());
+        let publication = Composed::new(charter, Vec::new());
         self.charter = Some(publication.envelope.digest());
         publication
     }
@@ -322,7 +322,7 @@ impl<'a> Composer<'a> {
     ///
     /// # Errors
     /// The member is no id.
-    pub fn admission(&mut self, admission: proto::Admission) -> Result<Publication, Refusal> {
+    pub fn admission(&mut self, admission: proto::Admission) -> Result<Composed, Refusal> {
         let id: MemberId = admission.member.parse()?;
         let newest = self.directory.member(&id).map_or(0, |member| member.newest.version);
         let (targets, issued_at) = self.head(Some(Counter::Member(id)), newest + 1);
@@ -330,7 +330,7 @@ impl<'a> Composer<'a> {
         admission.authority.sort_by_key(|key| KeyId::of(&key.key));
         normalise_names(&mut admission.names);
         normalise_note(admission.note.as_mut());
-        Ok(Publication::new(Statement::Admission(admission), Vec::new()))
+        Ok(Composed::new(Statement::Admission(admission), Vec::new()))
     }
 
     /// A record that registrars enter for a State.
@@ -341,7 +341,7 @@ impl<'a> Composer<'a> {
         &mut self,
         record: proto::AttestedRecord,
         facets: &[FacetContent],
-    ) -> Result<Publication, Refusal> {
+    ) -> Result<Composed, Refusal> {
         let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
         let (named, open) = self.close(&record.contact, facets);
@@ -350,7 +350,7 @@ impl<'a> Composer<'a> {
         sort_unique(&mut record.purposes);
         normalise_names(&mut record.names);
         normalise_note(record.note.as_mut());
-        Ok(Publication::new(Statement::AttestedRecord(record), open))
+        Ok(Composed::new(Statement::AttestedRecord(record), open))
     }
 
     /// A record that the authority signs.
@@ -361,7 +361,7 @@ impl<'a> Composer<'a> {
         &mut self,
         record: proto::Record,
         facets: &[FacetContent],
-    ) -> Result<Publication, Refusal> {
+    ) -> Result<Composed, Refusal> {
         let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
         let (named, open) = self.close(&record.contact, facets);
@@ -371,7 +371,7 @@ impl<'a> Composer<'a> {
         record.ladders.sort_by_key(|ladder| ladder.level);
         normalise_names(&mut record.names);
         normalise_note(record.note.as_mut());
-        Ok(Publication::new(Statement::Record(record), open))
+        Ok(Composed::new(Statement::Record(record), open))
     }
 
     /// A roster.
@@ -382,7 +382,7 @@ impl<'a> Composer<'a> {
         &mut self,
         roster: proto::Roster,
         facets: &[FacetContent],
-    ) -> Result<Publication, Refusal> {
+    ) -> Result<Composed, Refusal> {
         let id = contact_of(&roster.contact)?;
         let known = self.directory.contact(&id).and_then(|contact| contact.roster_newest);
         let hinted = self.hints.get(&id).map(|(_, roster)| *roster);
@@ -391,16 +391,16 @@ impl<'a> Composer<'a> {
         let (named, open) = self.close(&roster.contact, facets);
         let mut roster = proto::Roster { targets, issued_at, facets: named, ..roster };
         roster.seats.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Publication::new(Statement::Roster(roster), open))
+        Ok(Composed::new(Statement::Roster(roster), open))
     }
 
     /// The end of a contact.
     #[must_use]
-    pub fn withdrawal(&mut self, contact: &ContactId) -> Publication {
+    pub fn withdrawal(&mut self, contact: &ContactId) -> Composed {
         let (targets, issued_at) = self.head_of_record(contact.clone());
         let contact = contact.to_string();
         let withdrawal = proto::Withdrawal { targets, issued_at, contact };
-        Publication::new(Statement::Withdrawal(withdrawal), Vec::new())
+        Composed::new(Statement::Withdrawal(withdrawal), Vec::new())
     }
 
     /// The end of a seat's keys: those named, or all that its roster lists.
@@ -411,7 +411,7 @@ impl<'a> Composer<'a> {
         keys: &[KeyId],
         reason: proto::Reason,
         suspected_from: Option<u64>,
-    ) -> Publication {
+    ) -> Composed {
         let listed = self.directory.contact(&seat.contact());
         let listed = listed.and_then(|contact| contact.roster.as_ref()).into_iter();
         let listed = listed.flat_map(|roster| &roster.seats);
@@ -430,7 +430,7 @@ impl<'a> Composer<'a> {
             reason: reason.into(),
             suspected_from: suspected_from.unwrap_or(0),
         };
-        Publication::new(Statement::Revocation(revocation), Vec::new())
+        Composed::new(Statement::Revocation(revocation), Vec::new())
     }
 
     fn head_of_record(&mut self, id: ContactId) -> (Vec<Target>, u64) {
@@ -476,11 +476,11 @@ impl<'a> Composer<'a> {
 /// refuses.
 struct Signers<'a> {
     directory: Option<&'a Directory>,
-    before: &'a [Publication],
+    before: &'a [Composed],
 }
 
 impl Signers<'_> {
-    fn of(&self, publication: &Publication) -> Vec<Quorum> {
+    fn of(&self, publication: &Composed) -> Vec<Quorum> {
         let quorums = match publication.statement() {
             Statement::Charter(charter) => self.of_charter(charter),
             Statement::Admission(_) | Statement::AttestedRecord(_) => {
@@ -767,7 +767,7 @@ mod tests {
         assert!(lines.contains(&"decided by: 2 of 3 registrars".to_owned()));
         assert!(lines.contains(&"acknowledge immediate within: 30 min".to_owned()));
         // A facet that is not in the file is not passed over.
-        let without = Publication { facets: Vec::new(), ..record };
+        let without = Composed { facets: Vec::new(), ..record };
         let lines = texts(&Bundle::of(vec![without]));
         assert!(lines.contains(&"telephone: not in this file: only its hash is".to_owned()));
     }

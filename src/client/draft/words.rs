@@ -14,7 +14,7 @@ use crate::signed::canonical;
 use crate::signed::proto::{self, Custody, Level, MemberKind, Purpose, Reason};
 
 use super::charter::{dangerous_quorum, too_few_operators};
-use super::{Bundle, FacetContent, Publication};
+use super::{Bundle, Composed, FacetContent};
 
 const FOLLOWS: &str = "follows";
 const MIND: &str = "MIND";
@@ -34,7 +34,7 @@ pub fn in_words(bundle: &Bundle) -> Vec<Line> {
     bundle.publications().iter().flat_map(of_one).collect()
 }
 
-fn of_one(publication: &Publication) -> Vec<Line> {
+fn of_one(publication: &Composed) -> Vec<Line> {
     let mut words = Words(Vec::new());
     let statement = publication.statement();
     for target in statement.targets() {
@@ -71,7 +71,7 @@ fn of_one(publication: &Publication) -> Vec<Line> {
 /// that means.
 #[must_use]
 pub fn changes(directory: Option<&Directory>, bundle: &Bundle) -> Vec<Line> {
-    let statements = bundle.publications().iter().map(Publication::statement);
+    let statements = bundle.publications().iter().map(Composed::statement);
     statements.flat_map(|statement| changes_of(directory, statement).0).collect()
 }
 
@@ -316,7 +316,7 @@ impl Words {
         self.line(label, text);
     }
 
-    fn facets(&mut self, publication: &Publication) {
+    fn facets(&mut self, publication: &Composed) {
         for named in publication.statement().facets().1 {
             let open = publication
                 .facets()

@@ -26,7 +26,7 @@ use super::open::level_of;
 
 /// An acknowledgement, ready to be handed in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Acknowledged {
+pub struct SealedAcknowledgement {
     /// The open part, signed.
     pub open: Envelope,
     /// The words, sealed to the sender.
@@ -47,7 +47,7 @@ pub fn acknowledge(
     (words, level): (proto::Words, Option<Level>),
     view: View,
     ambient: &Ambient,
-) -> Result<Acknowledged, ComposeError> {
+) -> Result<SealedAcknowledgement, ComposeError> {
     let addressed = level_of(message.addressing(), &seat.contact());
     let addressed =
         addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing().id.into()))?;
@@ -75,7 +75,7 @@ pub fn acknowledge(
         words: Some(words.envelope.clone()),
         number,
     };
-    Ok(Acknowledged { open, words, request })
+    Ok(SealedAcknowledgement { open, words, request })
 }
 
 /// The same open part, signed anew on a newer view: what the human said, and when, stays.

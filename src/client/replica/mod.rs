@@ -178,7 +178,7 @@ pub struct Replica {
     unkept: Option<(u64, Vec<u8>)>,
     not_kept: Option<Arc<FileError>>,
     misfit: Option<Misfit>,
-    head: Option<Head>,
+    head: Option<Tip>,
     facets: BTreeMap<Digest, OpenFacet>,
     synced_at: Option<u64>,
     refuted: Option<PathBuf>,
@@ -197,7 +197,7 @@ pub enum Aside {
 
 /// The directory at the highest checkpoint.
 #[derive(Clone, Debug)]
-struct Head {
+struct Tip {
     checkpoint: VerifiedCheckpoint,
     /// None of a copy that lacks entries, or is behind the invitation.
     directory: Option<Directory>,
@@ -582,7 +582,7 @@ impl Replica {
     /// all the same, for who ends them has signed it.
     fn take_ends(&mut self) {
         let closed = self.fold.behind.as_ref().is_some_and(|behind| behind.closed.is_some());
-        if let Some(Head { directory: Some(directory), frozen: Some(_), .. }) = &mut self.head
+        if let Some(Tip { directory: Some(directory), frozen: Some(_), .. }) = &mut self.head
             && closed
             && let Some(folded) = &self.fold.directory
         {
@@ -716,7 +716,7 @@ impl Replica {
     }
 
     /// The head that a note gives, if its key, its root and its charters are right.
-    fn verified(&self, note: &[u8], origin: Origin) -> Result<Head, ReplicaError> {
+    fn verified(&self, note: &[u8], origin: Origin) -> Result<Tip, ReplicaError> {
         let size = unverified(note, origin)?.size;
         let fold = self.fold_at(size)?;
         let frozen = fold.frozen();
@@ -748,7 +748,7 @@ impl Replica {
         if believed > newest && frozen.is_none() {
             return Err(ReplicaError::LacksCharter(believed));
         }
-        Ok(Head { checkpoint, directory: fold.directory.clone(), frozen })
+        Ok(Tip { checkpoint, directory: fold.directory.clone(), frozen })
     }
 
     /// A checkpoint by one of these keys; behind a charter that cannot be followed, one by another

@@ -19,8 +19,8 @@ use crate::tlog::merkle::leaf_hash;
 use super::fold::{self, Fold, Misfit};
 use super::kept::{self, Kept, Starts};
 use super::{
-    Aside, CHECKPOINT, ENTRIES, FACETS, FOLD, HALTED, Head, NOTE_BYTES, Origin, Replica,
-    ReplicaError, SYNCED, free, read_facet, tape, unverified,
+    Aside, CHECKPOINT, ENTRIES, FACETS, FOLD, HALTED, NOTE_BYTES, Origin, Replica, ReplicaError,
+    SYNCED, Tip, free, read_facet, tape, unverified,
 };
 
 /// Where verifying begins.
@@ -307,9 +307,9 @@ impl Replica {
     }
 
     /// A stored checkpoint ahead of the entries: all that can be checked is who signed it.
-    fn behind(&self, note: &[u8]) -> Result<Head, ReplicaError> {
+    fn behind(&self, note: &[u8]) -> Result<Tip, ReplicaError> {
         let checkpoint = self.signed(note, &self.log_keys(), Origin::Disk, None)?;
-        Ok(Head { checkpoint, directory: None, frozen: None })
+        Ok(Tip { checkpoint, directory: None, frozen: None })
     }
 }
 

@@ -4,7 +4,7 @@
 //! who signs has seen all of it; what somebody did before is not done again.
 
 use crate::client::administration::{Proposed, What};
-use crate::client::draft::Publication;
+use crate::client::draft::Composed;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Owner, Role};
 use crate::client::mend::Mend;
@@ -187,7 +187,7 @@ fn is_not_overtaken(directory: &Directory, of: &Proposed) -> Result<(), ClientEr
     let anew = match &of.what {
         What::Act(act, ..) => Mend::AbortThenPropose(of.id(), act.clone()),
         What::Statement(bundle) | What::Withheld(bundle) => {
-            let mut drafted = bundle.publications().iter().map(Publication::statement);
+            let mut drafted = bundle.publications().iter().map(Composed::statement);
             let draft = drafted.find_map(|statement| Some(newest(directory, statement)?.1));
             Mend::AbortThenDraft(of.id(), draft)
         }

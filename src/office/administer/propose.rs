@@ -20,7 +20,7 @@ use crate::office::passed::passed;
 
 /// Where a proposal goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Destination {
     /// To the service, which shows it to the others.
     Desk,
     /// Into a file: to where the service does not run.
@@ -36,7 +36,7 @@ pub struct DraftedAct {
 }
 
 /// One statement that registrars sign, from its draft.
-pub struct Draft {
+pub struct DraftedStatement {
     bundle: Bundle,
 }
 
@@ -56,12 +56,12 @@ impl Office {
         &self,
         way: &Way,
         act: &Act,
-        to: Place,
+        to: Destination,
     ) -> Result<DraftedAct, ClientError> {
         let who = self.person(way, &[Role::Operator])?;
         let replica = match to {
-            Place::File => self.replica()?,
-            Place::Desk => self.synced_as(&who).await?,
+            Destination::File => self.replica()?,
+            Destination::Desk => self.synced_as(&who).await?,
         };
         DraftedAct::of(self, who, replica, act)
     }
@@ -70,7 +70,11 @@ impl Office {
     ///
     /// # Errors
     /// No registrar's keys are here, or several's; [`ClientError`].
-    pub async fn for_desk(&self, way: &Way, draft: Draft) -> Result<ForDesk, ClientError> {
+    pub async fn for_desk(
+        &self,
+        way: &Way,
+        draft: DraftedStatement,
+    ) -> Result<ForDesk, ClientError> {
         let who = self.person(way, &[Role::Registrar])?;
         let replica = self.synced_as(&who).await?;
         Ok(ForDesk { who, replica, bundle: draft.bundle })
@@ -120,13 +124,13 @@ impl DraftedAct {
     ///
     /// # Errors
     /// It is done in the other place.
-    pub fn may_go(&self, to: Place) -> Result<(), ClientError> {
+    pub fn may_go(&self, to: Destination) -> Result<(), ClientError> {
         match (self.read.act(), to) {
-            (Act::NewEpoch(_), Place::Desk) => {
+            (Act::NewEpoch(_), Destination::Desk) => {
                 Err(usage("a new epoch begins where the service does not run: add --out FILE"))
             }
-            (Act::NewEpoch(_), Place::File) | (_, Place::Desk) => Ok(()),
-            (_, Place::File) => {
+            (Act::NewEpoch(_), Destination::File) | (_, Destination::Desk) => Ok(()),
+            (_, Destination::File) => {
                 Err(usage("--out is for new-epoch alone: the service has a desk for the rest"))
             }
         }
@@ -158,7 +162,7 @@ impl DraftedAct {
     }
 }
 
-impl Draft {
+impl DraftedStatement {
     /// Reads the file of a draft.
     ///
     /// # Errors

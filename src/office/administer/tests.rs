@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use crate::client::administration::{Proposed, What as Read, draft};
 use crate::client::armour::{self, Kind};
-use crate::client::draft::{Bundle, Composer, Publication};
+use crate::client::draft::{Bundle, Composed, Composer};
 use crate::client::keys::read_person;
 use crate::client::mend::Draft as Next;
 use crate::client::reason::Rule;
@@ -23,7 +23,7 @@ use crate::world::relay::{FR, Net, contact, seat, sign_key};
 use crate::world::testlog::ambient_at;
 
 use super::decide::{Came, Turn, came, decided_by, may_abort, may_approve, may_carry_out};
-use super::propose::{Draft, DraftedAct, Place};
+use super::propose::{Destination, DraftedAct, DraftedStatement};
 use super::seen::{Proposal, Said, State, What, one};
 use super::service::{Connection, Keys, Port, Staged, Use};
 use super::*;
@@ -76,7 +76,7 @@ fn of_act(net: &Net, act: &Act, state: ProposalState) -> Proposed {
     shown(net, v1::Publication { statement, facets: Vec::new() }, state)
 }
 
-fn of_statement(net: &Net, one: Publication, state: ProposalState) -> Proposed {
+fn of_statement(net: &Net, one: Composed, state: ProposalState) -> Proposed {
     shown(net, Bundle::of(vec![one]).to_wire().publications.remove(0), state)
 }
 
@@ -89,7 +89,7 @@ fn admission(member: &str) -> proto::Admission {
     }
 }
 
-fn admitting(net: &Net, member: &str) -> Publication {
+fn admitting(net: &Net, member: &str) -> Composed {
     Composer::on(&net.directory, &net.ambient).admission(admission(member)).unwrap()
 }
 
@@ -371,15 +371,15 @@ fn mailboxes_begin_anew_by_a_file_and_everything_else_is_done_at_the_desk() {
     let (kept, _) = operated_by(&["olga"]);
     let epoch = Act::NewEpoch(vec![(contact("fr/cert-fr"), 2)]);
     for (act, refused) in [
-        (epoch, Place::Desk),
-        (Act::Drain, Place::File),
-        (Act::RenewNode, Place::File),
-        (Act::DropSessions(vec![1]), Place::File),
-        (Act::RetireKey(sign_key("relay").public().id()), Place::File),
+        (epoch, Destination::Desk),
+        (Act::Drain, Destination::File),
+        (Act::RenewNode, Destination::File),
+        (Act::DropSessions(vec![1]), Destination::File),
+        (Act::RetireKey(sign_key("relay").public().id()), Destination::File),
     ] {
         let drafted = drafted(&kept, "olga", &act);
         assert_eq!(drafted.action().act, act);
-        for place in [Place::Desk, Place::File] {
+        for place in [Destination::Desk, Destination::File] {
             let may = drafted.may_go(place);
             assert_eq!(may.is_err(), place == refused, "{act:?}");
             assert!(may.is_ok() || told(may).1 == Family::Usage);
@@ -429,10 +429,10 @@ fn what_a_stranger_approved_is_not_read() {
 fn a_proposal_is_one_statement() {
     let net = Net::new();
     let one = Bundle::of(vec![admitting(&net, "mt")]).write();
-    assert!(Draft::read(&one).is_ok());
+    assert!(DraftedStatement::read(&one).is_ok());
     let two = Bundle::of(vec![admitting(&net, "mt"), admitting(&net, "lv")]).write();
-    assert_eq!(told(Draft::read(&two).map(drop)).1, Family::Usage);
-    assert!(Draft::read("nothing").is_err());
+    assert_eq!(told(DraftedStatement::read(&two).map(drop)).1, Family::Usage);
+    assert!(DraftedStatement::read("nothing").is_err());
 }
 
 // Whether it stands in the log already.
@@ -445,7 +445,7 @@ fn a_draft_is_new_or_published_or_superseded() {
     let charter = Composer::on(&net.directory, &net.ambient).charter(again(&net.directory));
     let kept = Kept::new(&net);
     let replica = net.copy(&kept.office.home);
-    let bundle = |of: &Publication| Bundle::of(vec![of.clone()]);
+    let bundle = |of: &Composed| Bundle::of(vec![of.clone()]);
     assert_eq!(passed(Some(&replica), &bundle(&one)).unwrap(), None);
     let leaf = net.directory.size();
     net.publish(one.statement(), &sign_key("registrar"));
@@ -489,7 +489,7 @@ fn what_comes_next_is_counted_by_its_own_kind() {
     let record = proto::Record { contact: "fr/cert-fr".to_owned(), ..proto::Record::default() };
     let roster = composer.roster(roster, &[]).unwrap();
     let record = composer.record(record, &[]).unwrap();
-    let of = |one: &Publication| newest(&net.directory, one.statement());
+    let of = |one: &Composed| newest(&net.directory, one.statement());
     let fr = net.directory.contact(&contact("fr/cert-fr")).unwrap();
     assert_eq!(of(&roster), fr.roster_newest.map(|newest| (newest, Next::Roster)));
     assert_eq!(of(&record), Some((fr.record_newest, Next::Record)));

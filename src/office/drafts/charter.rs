@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::client::armour::{self, Kind};
 use crate::client::charters::logged;
-use crate::client::draft::{Bundle, Composer, Publication, amended};
+use crate::client::draft::{Bundle, Composed, Composer, amended};
 use crate::client::error::ClientError;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Role, read_person, read_public};
@@ -194,7 +194,7 @@ impl Charters {
     /// Each of them as values.
     #[must_use]
     pub fn all(&self) -> Vec<Shown> {
-        let charters = self.bundle.publications().iter().filter_map(|publication: &Publication| {
+        let charters = self.bundle.publications().iter().filter_map(|publication: &Composed| {
             let Statement::Charter(charter) = publication.statement() else { return None };
             Some(shown(&publication.envelope().digest(), charter, self.leaf))
         });

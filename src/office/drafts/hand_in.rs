@@ -3,10 +3,10 @@
 //! In scope: as whom, what was refused, whether they stand there. Out of scope: drafting and signing. Invariant:
 //! that a statement stands in the log is not believed: it is looked up there, or said not to be.
 
-use crate::client::draft::Publication;
+use crate::client::draft::Composed;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::mend::Mend;
-use crate::client::reach::session::Answer;
+use crate::client::reach::session::Verdict;
 use crate::client::reason::{Here, Rule};
 use crate::domain::directory::Directory;
 use crate::office::Office;
@@ -94,7 +94,7 @@ impl Office {
 
 /// # Errors
 /// The entry at this leaf index is another than the statement that was handed in.
-fn holds(entry: Option<&[u8]>, leaf: u64, of: &Publication) -> Result<(), ClientError> {
+fn holds(entry: Option<&[u8]>, leaf: u64, of: &Composed) -> Result<(), ClientError> {
     if entry.and_then(statement_of) == Some(of.envelope().digest()) {
         return Ok(());
     }
@@ -105,14 +105,14 @@ fn holds(entry: Option<&[u8]>, leaf: u64, of: &Publication) -> Result<(), Client
 
 /// Where the statements stand in the log. What of the first refusal is known besides, `known` adds.
 fn logged(
-    answers: Result<Vec<Answer>, ClientError>,
+    answers: Result<Vec<Verdict>, ClientError>,
     known: impl FnOnce(ClientError) -> ClientError,
 ) -> Result<Vec<u64>, ClientError> {
     let (mut leaves, mut refused) = (Vec::new(), None);
     match answers {
         Ok(answers) => answers.into_iter().for_each(|answer| match answer {
-            Answer::Logged(leaf) => leaves.push(leaf),
-            Answer::Refused(why) => refused = refused.take().or(Some(why)),
+            Verdict::Logged(leaf) => leaves.push(leaf),
+            Verdict::Refused(why) => refused = refused.take().or(Some(why)),
         }),
         Err(why) => refused = Some(why),
     }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_only_now_says_what_was_published_and_what_to_do_again() {
-        let refused = |why: &Refusal| Answer::Refused(ClientError::from(why));
+        let refused = |why: &Refusal| Verdict::Refused(ClientError::from(why));
         let told = |answers| logged(answers, |why| why).unwrap_err();
         for (why, mend) in [
             (Refusal::StorageFull, Mend::AgainOnceWritten),
@@ -161,7 +161,7 @@ mod tests {
             let whole = told(Err(ClientError::from(&why)));
             assert_eq!(whole.sentence, format!("{why}; nothing was published"));
             assert_eq!((whole.side, whole.mend.as_deref()), (Side::Theirs, Some(&mend)));
-            let part = told(Ok(vec![Answer::Logged(7), refused(&why)]));
+            let part = told(Ok(vec![Verdict::Logged(7), refused(&why)]));
             let published = format!("{why}; all that was published is entry 7 of the log");
             assert_eq!((part.sentence, part.mend.as_deref()), (published, Some(&mend)));
         }
@@ -173,20 +173,20 @@ mod tests {
         let never = Refusal::WrongPrevious;
         assert_eq!(told(Ok(vec![refused(&never)])), ClientError::from(&never));
         assert_eq!(
-            logged(Ok(vec![Answer::Logged(3), Answer::Logged(4)]), |why| why),
+            logged(Ok(vec![Verdict::Logged(3), Verdict::Logged(4)]), |why| why),
             Ok(vec![3, 4])
         );
     }
     #[test]
     fn of_several_refusals_the_first_is_said_and_every_entry_that_stands() {
-        let refused = |why: &Refusal| Answer::Refused(ClientError::from(why));
+        let refused = |why: &Refusal| Verdict::Refused(ClientError::from(why));
         let (first, second) = (Refusal::StorageFull, Refusal::WrongPrevious);
         let answers = vec![
-            Answer::Logged(7),
+            Verdict::Logged(7),
             refused(&first),
-            Answer::Logged(9),
+            Verdict::Logged(9),
             refused(&second),
-            Answer::Logged(11),
+            Verdict::Logged(11),
         ];
         let why = logged(Ok(answers), |why| why).unwrap_err();
         let published = "all that was published is entry 7, 9, 11 of the log";

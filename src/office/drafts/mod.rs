@@ -17,7 +17,7 @@ pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
+use crate::client::draft::{Bundle, Composed, Missing, Quorum, changes, in_words};
 use crate::client::error::ClientError;
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
@@ -97,7 +97,7 @@ impl Office {
 }
 
 impl Drafted {
-    pub(super) const fn of(publications: Vec<Publication>, copy: Replica) -> Self {
+    pub(super) const fn of(publications: Vec<Composed>, copy: Replica) -> Self {
         Self::carrying(Bundle::of(publications), copy)
     }
 
@@ -180,7 +180,7 @@ impl Drafted {
     }
 
     fn statements(&self) -> impl Iterator<Item = &Statement> {
-        self.bundle.publications().iter().map(Publication::statement)
+        self.bundle.publications().iter().map(Composed::statement)
     }
 
     fn directory(&self) -> Option<&Directory> {

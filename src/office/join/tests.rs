@@ -238,16 +238,16 @@ fn another_authority_than_the_admitted_one_signs_nothing() {
 
 #[test]
 fn what_was_published_before_stays_and_the_first_refusal_ends_it() {
-    let refused = |why: Refusal| Answer::Refused(ClientError::from(&why));
+    let refused = |why: Refusal| Verdict::Refused(ClientError::from(&why));
     let wrong = || Refusal::WrongVersion { expected: 2, found: 1 };
     let last = Box::new(ClientError::from(&wrong()));
     for (answers, expected) in [
         (vec![], vec![]),
-        (vec![Answer::Logged(3), Answer::Logged(4)], vec![Enrolled::At(3), Enrolled::At(4)]),
-        (vec![refused(wrong()), Answer::Logged(4)], vec![Enrolled::StoodBefore, Enrolled::At(4)]),
+        (vec![Verdict::Logged(3), Verdict::Logged(4)], vec![Enrolled::At(3), Enrolled::At(4)]),
+        (vec![refused(wrong()), Verdict::Logged(4)], vec![Enrolled::StoodBefore, Enrolled::At(4)]),
         // What follows would have to show it.
         (
-            vec![Answer::Logged(3), refused(wrong())],
+            vec![Verdict::Logged(3), refused(wrong())],
             vec![Enrolled::At(3), Enrolled::Refused(last.clone())],
         ),
         (vec![refused(wrong())], vec![Enrolled::Refused(last)]),
@@ -255,7 +255,7 @@ fn what_was_published_before_stays_and_the_first_refusal_ends_it() {
         assert_eq!(enrolled(answers), expected);
     }
     let full = Refusal::StorageFull;
-    let all = enrolled(vec![refused(full.clone()), Answer::Logged(1)]);
+    let all = enrolled(vec![refused(full.clone()), Verdict::Logged(1)]);
     assert_eq!(all, [Enrolled::Refused(Box::new(ClientError::from(&full)))]);
 }
 

@@ -96,7 +96,7 @@ fn a_receipt_that_was_made_goes_again_with_the_same_bytes_if_it_did_not_reach_th
     let taken =
         paris.at_desk(&net, |desk| collect::deal_with_pending(desk, paris.boxes())).unwrap();
     let [Taken::Message { answer, .. }] = &taken[..] else { panic!("{taken:?}") };
-    assert_eq!(*answer, Answer::Already(made[0]));
+    assert_eq!(*answer, Receipted::Already(made[0]));
     assert_eq!(paris.outbox.pending().unwrap(), made);
     assert_eq!(paris.outbox.request(made[0]).unwrap(), sent);
     assert_eq!(paris.inbox.how(1).unwrap(), Some(How::Opened));
@@ -112,7 +112,7 @@ fn no_receipt_is_made_from_the_second_in_which_the_relay_forgets() {
         let paris = Machine::new(&net, FR);
         let taken = paris.collect(&net);
         let [Taken::Message { answer, .. }] = &taken[..] else { panic!("{taken:?}") };
-        assert_eq!(matches!(answer, Answer::Queued(_)), due, "{answer:?}");
+        assert_eq!(matches!(answer, Receipted::Queued(_)), due, "{answer:?}");
         assert_eq!(paris.outbox.ids().unwrap().len(), usize::from(due));
     }
 }

@@ -157,7 +157,7 @@ impl From<Stopped> for ClientError {
 
 /// What the service said about one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Verdict {
     /// It is in the log, at this leaf index.
     Logged(u64),
     /// It was refused.
@@ -547,7 +547,7 @@ impl Session {
     ///
     /// # Errors
     /// The call's; what was said about each statement is in its answer.
-    pub async fn publish(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
+    pub async fn publish(&self, bundle: &Bundle) -> Result<Vec<Verdict>, ClientError> {
         let request = v1::PublishRequest { publications: bundle.to_wire().publications };
         let said = patiently(self.patience, || {
             let (mut client, request) = (self.directory(), request_of(request.clone()));
@@ -560,7 +560,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::publish`].
-    pub async fn enrol(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
+    pub async fn enrol(&self, bundle: &Bundle) -> Result<Vec<Verdict>, ClientError> {
         let request = v1::EnrolRequest { publications: bundle.to_wire().publications };
         let said = patiently(self.patience, || {
             let (mut client, request) = (self.enrolment(), request_of(request.clone()));
@@ -746,16 +746,16 @@ fn not_following(why: &dyn std::fmt::Display) -> ClientError {
     ClientError::new(Side::Theirs, failed, Here::CharterDoesNotFollow, sentence)
 }
 
-fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answer>, ClientError> {
+fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Verdict>, ClientError> {
     let read = answers.into_iter().filter_map(|answer| {
         Some(match answer.answer? {
-            v1::publish_answer::Answer::LeafIndex(leaf) => Answer::Logged(leaf),
+            v1::publish_answer::Answer::LeafIndex(leaf) => Verdict::Logged(leaf),
             v1::publish_answer::Answer::Refused(refused) => {
-                Answer::Refused(ClientError::refused(refused))
+                Verdict::Refused(ClientError::refused(refused))
             }
         })
     });
-    let read: Vec<Answer> = read.collect();
+    let read: Vec<Verdict> = read.collect();
     let (expected, found) = (bundle.publications().len(), read.len());
     if expected != found {
         let sentence = format!("the service answered {found} of {expected} statements");

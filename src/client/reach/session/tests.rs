@@ -634,8 +634,8 @@ async fn each_statement_handed_in_has_its_own_answer() {
     bundle.sign(Some(&log.directory), &[&key(20), &key(1)], &ambient).unwrap();
     for answers in [session.enrol(&bundle).await, session.publish(&bundle).await] {
         let answers = answers.unwrap();
-        assert_eq!(answers[0], Answer::Logged(4));
-        let Answer::Refused(refused) = &answers[1] else { panic!() };
+        assert_eq!(answers[0], Verdict::Logged(4));
+        let Verdict::Refused(refused) = &answers[1] else { panic!() };
         assert_eq!(
             (refused.reason.code(), refused.family),
             ("BELOW_THRESHOLD", Family::NeedsApproval)
