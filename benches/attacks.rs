@@ -15,6 +15,9 @@
 #[path = "../tests/e2e/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests' own, and more than is needed here")]
 mod support;
+#[path = "../tests/world/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests' own, and more than is needed here")]
+mod world;
 
 use std::ffi::OsStr;
 use std::future::Future;

@@ -45,7 +45,7 @@ impl Open {
     }
 
     pub(in crate::domain) fn bytes(&self, net: &Net) -> Vec<u8> {
-        let keys: Vec<SigningKey> = self.signers.iter().map(|name| sign_key(name)).collect();
+        let keys: Vec<SigningKey> = self.signers.iter().map(sign_key).collect();
         let keys: Vec<&SigningKey> = keys.iter().collect();
         let payload = self.says.encode_to_vec();
         let signed = Envelope::sign(self.kind, payload, &keys, net.ambient.random()).unwrap();

@@ -121,7 +121,7 @@ impl Apart {
             addressing: addressing::encode(&self.addressing),
             ..self.header.clone()
         };
-        let keys: Vec<SigningKey> = self.signers.iter().map(|name| sign_key(name)).collect();
+        let keys: Vec<SigningKey> = self.signers.iter().map(sign_key).collect();
         let keys: Vec<&SigningKey> = keys.iter().collect();
         let random = net.ambient.random();
         let signed = Envelope::sign(Kind::Header, header.encode_to_vec(), &keys, random).unwrap();
