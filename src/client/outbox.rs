@@ -156,13 +156,13 @@ pub struct Outbox {
     went: Arc<Mutex<Option<Index>>>,
 }
 
-/// The acknowledgements of an outbox, each by the header that it is about.
+/// The acknowledgements of an outbox, by the headers that they are about, and by time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledgements {
     /// The relay has accepted them.
-    pub accepted: BTreeMap<Digest, MessageId>,
+    pub accepted: BTreeMap<Digest, Vec<MessageId>>,
     /// It has not.
-    pub others: BTreeMap<Digest, MessageId>,
+    pub others: BTreeMap<Digest, Vec<MessageId>>,
 }
 
 impl Outbox {
@@ -331,7 +331,7 @@ impl Outbox {
         dir.join(SUBMIT).exists() || dir.join(ACKNOWLEDGE).exists()
     }
 
-    /// Every acknowledgement; the first of those that are about the same.
+    /// Every acknowledgement.
     ///
     /// # Errors
     /// The disk.
@@ -344,7 +344,7 @@ impl Outbox {
             };
             let those = if accepted { &mut found.accepted } else { &mut found.others };
             if let Some(about) = about {
-                those.entry(about).or_insert(id);
+                those.entry(about).or_default().push(id);
             }
         }
         Ok(found)

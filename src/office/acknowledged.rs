@@ -15,17 +15,17 @@ use crate::signed::proto;
 /// What a seat has acknowledged.
 #[derive(Default)]
 pub struct Acks {
-    /// The relay has it: by the header that it is about.
-    pub(super) own: BTreeMap<Digest, MessageId>,
-    /// It waits to be handed in: by the header that it is about.
-    pub(super) wait: BTreeMap<Digest, MessageId>,
+    /// What the relay has, by the header that it is about, and by time.
+    pub(super) own: BTreeMap<Digest, Vec<MessageId>>,
+    /// What waits to be handed in: the same.
+    pub(super) wait: BTreeMap<Digest, Vec<MessageId>>,
 }
 
 impl Acks {
     /// The acknowledgement of a header that the relay has.
     #[must_use]
     pub fn own(&self, header: Digest) -> Option<MessageId> {
-        self.own.get(&header).copied()
+        self.own.get(&header)?.first().copied()
     }
 
     /// Whether this seat has acknowledged a header, handed in or not.
@@ -37,7 +37,7 @@ impl Acks {
     /// The acknowledgement of a header that waits.
     #[must_use]
     pub fn waits(&self, header: Digest) -> Option<MessageId> {
-        self.wait.get(&header).copied()
+        self.wait.get(&header)?.first().copied()
     }
 }
 

@@ -1012,7 +1012,10 @@ impl Mail {
         let Acknowledgements { accepted: own, others: mut wait } =
             self.outbox.acknowledgements()?;
         let due: BTreeSet<MessageId> = due.iter().map(|due| due.id).collect();
-        wait.retain(|_, id| due.contains(id));
+        wait.retain(|_, ids| {
+            ids.retain(|id| due.contains(id));
+            !ids.is_empty()
+        });
         Ok(Acks { own, wait })
     }
 
@@ -1027,8 +1030,8 @@ impl Mail {
         of: &BTreeSet<Digest>,
     ) -> Result<Vec<Acknowledged>, ClientError> {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
-        for id in of.iter().filter_map(|header| acks.own(*header)) {
-            if let Request::Acknowledge(request) = self.outbox.request(id)? {
+        for id in of.iter().filter_map(|header| acks.own.get(header)).flatten() {
+            if let Request::Acknowledge(request) = self.outbox.request(*id)? {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
         }

@@ -558,6 +558,10 @@ mod tests {
         }
         let page = paris.mail.page(ALL).unwrap();
         assert_eq!((numbers(&page), page.messages[0].state), (vec![2, 1], State::New));
+        // Who says it again waits for that one.
+        acknowledged_here(&paris.mail, 2);
+        let page = paris.mail.page(ALL).unwrap();
+        assert_eq!((numbers(&page), page.messages[1].state), (vec![1, 2], State::Waits));
     }
 
     /// Who has no right to write sees it all the same.

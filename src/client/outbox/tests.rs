@@ -96,7 +96,7 @@ fn what_went_is_known_to_the_next_command() {
     fs::remove_file(world.of(3, ACKNOWLEDGE)).unwrap();
     assert_eq!(world.open().pending().unwrap(), [id(1)]);
     let found = world.open().acknowledgements().unwrap();
-    assert_eq!(found.accepted, BTreeMap::from([(digest(9), id(3))]));
+    assert_eq!(found.accepted, BTreeMap::from([(digest(9), vec![id(3)])]));
     assert_eq!(found.others, BTreeMap::new());
 }
 
@@ -195,7 +195,7 @@ fn an_acknowledgement_that_is_offered_again_stands_until_it_is_sealed_again() {
     let world = World::new().kept();
     let outbox = world.open();
     outbox.offer_again(id(3)).unwrap();
-    let accepted = BTreeMap::from([(digest(9), id(3))]);
+    let accepted = BTreeMap::from([(digest(9), vec![id(3)])]);
     assert_eq!(outbox.acknowledgements().unwrap().accepted, accepted, "the relay had it");
     let before = outbox.request(id(3)).unwrap();
     let sealed = || Ok::<_, OutboxError>((digest(4), acknowledgement(digest(9))));
@@ -204,18 +204,19 @@ fn an_acknowledgement_that_is_offered_again_stands_until_it_is_sealed_again() {
     assert_eq!((found.accepted, found.others), (BTreeMap::new(), accepted));
 }
 
+/// The first may be refused, and the next one wait.
 #[test]
-fn of_two_acknowledgements_of_one_header_the_first_counts_where_it_stands() {
+fn of_several_acknowledgements_of_one_header_each_stands_where_it_is() {
     let world = World::new();
     let outbox = world.open();
     for number in [4, 5, 6] {
         outbox.put((id(number), digest(number)), &acknowledgement(digest(9))).unwrap();
     }
     outbox.accepted(id(6), &RECEIPT).unwrap();
-    let first = |number| BTreeMap::from([(digest(9), id(number))]);
+    let those = |numbers: [u64; 2]| BTreeMap::from([(digest(9), numbers.map(id).to_vec())]);
     for outbox in [world.open(), world.kept().open()] {
         let found = outbox.acknowledgements().unwrap();
-        assert_eq!((found.accepted, found.others), (first(3), first(4)));
+        assert_eq!((found.accepted, found.others), (those([3, 6]), those([4, 5])));
     }
 }
 
