@@ -344,21 +344,31 @@ pub type Ends = (Vec<u8>, Vec<u8>);
 /// # Errors
 /// What the system said.
 pub fn names(path: &Path) -> Result<Vec<String>, FileError> {
-    let read = || {
+    let mut names = Vec::new();
+    each_name(path, |name| names.push(name.to_owned()))?;
+    names.sort();
+    Ok(names)
+}
+
+/// Looks at the names of the finished files and folders in a folder, in no order.
+///
+/// # Errors
+/// As [`names`].
+pub fn each_name(path: &Path, mut look: impl FnMut(&str)) -> Result<(), FileError> {
+    let mut read = || {
         let entries = match fs::read_dir(path) {
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
         };
-        let mut names = Vec::new();
         for entry in entries {
             // Names that are not text are none of ours.
-            let Ok(name) = entry?.file_name().into_string() else { continue };
-            if !name.ends_with(UNFINISHED) {
-                names.push(name);
+            if let Some(name) = entry?.file_name().to_str()
+                && !name.ends_with(UNFINISHED)
+            {
+                look(name);
             }
         }
-        names.sort();
-        Ok(names)
+        Ok(())
     };
     read().map_err(FileError::io("read", path))
 }

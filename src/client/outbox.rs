@@ -6,7 +6,7 @@
 //! under its id, by one program at a time; nothing readable of a message is kept, only its sealed
 //! form; file names are made of ids, which hold no path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -318,12 +318,9 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn ids(&self) -> Result<Vec<MessageId>, OutboxError> {
-        Ok(self.named()?.filter(|id| self.is_there(*id)).collect())
-    }
-
-    fn named(&self) -> Result<impl Iterator<Item = MessageId>, OutboxError> {
-        let names = files::names(&self.dir)?;
-        Ok(names.into_iter().filter_map(|name| name.parse().ok()))
+        let mut ids = named(&self.dir)?;
+        ids.retain(|id| self.is_there(*id));
+        Ok(ids)
     }
 
     fn is_there(&self, id: MessageId) -> bool {
@@ -371,23 +368,21 @@ impl Outbox {
     /// Every name, by time, with what is known of it if it went; of what is offered again nothing is
     /// known but what its files say.
     fn looked_at(&self) -> Result<Vec<(MessageId, Option<Went>)>, OutboxError> {
-        let offered = files::names(&self.dir.join(OFFERED))?;
-        let offered: BTreeSet<MessageId> =
-            offered.iter().filter_map(|name| name.parse().ok()).collect();
+        let offered = named(&self.dir.join(OFFERED))?;
         let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
         let went = went.get_or_insert_with(|| Index::open(&self.dir));
         let look = |id: MessageId| {
-            if offered.contains(&id) {
+            if offered.binary_search(&id).is_ok() {
                 return (id, None);
             }
-            if went.get(id).is_none() && self.is_taken(id) {
+            let known = went.get(id).or_else(|| {
                 // Of what cannot be read it is not known either.
-                let about = self.about(id).ok();
-                about.into_iter().for_each(|about| went.add(id, Went { about }));
-            }
-            (id, went.get(id))
+                let about = self.is_taken(id).then(|| self.about(id).ok())??;
+                Some(went.add(id, Went { about }))
+            });
+            (id, known)
         };
-        Ok(self.named()?.map(look).collect())
+        Ok(named(&self.dir)?.into_iter().map(look).collect())
     }
 
     /// Keeps what is known of what went, for the next command.
@@ -717,6 +712,14 @@ impl Outbox {
     fn message(&self, id: MessageId) -> PathBuf {
         self.dir.join(id.to_string())
     }
+}
+
+/// The ids that are names in a folder, by time.
+fn named(folder: &Path) -> Result<Vec<MessageId>, OutboxError> {
+    let mut ids = Vec::new();
+    files::each_name(folder, |name| ids.extend(name.parse::<MessageId>()))?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// The parts of an id hold no dots.

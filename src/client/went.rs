@@ -68,9 +68,10 @@ impl Index {
     }
 
     /// Notes that one went.
-    pub(super) fn add(&mut self, id: MessageId, went: Went) {
+    pub(super) fn add(&mut self, id: MessageId, went: Went) -> Went {
         self.rows.insert(id, went);
         self.changed = true;
+        went
     }
 
     /// Keeps it for the next command.

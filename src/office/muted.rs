@@ -120,6 +120,12 @@ impl Muted {
         waits && self.holds(&of.sender.contact())
     }
 
+    /// Whether nobody is on it.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.who.is_empty()
+    }
+
     /// Whether a contact is on it, or its member.
     #[must_use]
     pub fn holds(&self, contact: &ContactId) -> bool {

@@ -234,8 +234,9 @@ impl Mail {
     /// Whether a message is shown that says this of itself.
     #[must_use]
     pub fn is_shown(&self, row: &Row, muted: bool) -> bool {
-        let contact = || row.sender.parse::<SeatId>().ok().map(|seat| seat.contact());
-        let quiet = !muted && !row.is_urgent() && contact().is_some_and(|of| self.muted.holds(&of));
+        let holds = || row.sender.parse::<SeatId>().is_ok_and(|of| self.muted.holds(&of.contact()));
+        // Of nearly all who look nobody is muted, and there may be many rows.
+        let quiet = !muted && !row.is_urgent() && !self.muted.is_nobody() && holds();
         row.is_for_people() && !quiet
     }
 
