@@ -85,6 +85,10 @@ impl Service {
 
     /// What is decided is stored; or the reason of the refusal.
     fn decide<C: Command>(&mut self, command: &C) -> Result<C::Reply, &'static str> {
+        self.judge(command).map_err(|refusal| refusal.code())
+    }
+
+    fn judge<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
         let (named, mut seen) = (command.keys(), Snapshot::default());
         for key in &named {
             seen.insert(key.clone(), self.store.get(key).cloned());
@@ -99,7 +103,7 @@ impl Service {
             now: self.now,
             clock: self.clock,
         };
-        let decision = command.decide(&world).map_err(|refusal| refusal.code())?;
+        let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));
         decision.log.iter().for_each(|admission| self.directory.advance(&admission.parts));

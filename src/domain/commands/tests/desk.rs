@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::administration::desk::End;
 use crate::domain::commands::audited::Told;
 use crate::domain::commands::desk::{CameTo, Forget};
+use crate::domain::directory::facet::OpenFacet;
 
 fn drain(service: &Service, nonce: u8, by: &[&str]) -> Proposed {
     service.act(&Act::Drain, (nonce, NOW + DAY), by)
@@ -130,6 +131,43 @@ fn what_was_proposed_in_the_second_of_a_restore_does_not_count_and_a_second_late
         service.store.insert(Key::Desk, Value::Desk(desk));
         service.now = NOW + 2;
         assert_eq!(service.carry_out(what), found);
+    }
+}
+
+/// What was handed in with it is not needed any more.
+#[test]
+fn what_has_ended_keeps_no_facets() {
+    let mut service = Service::new();
+    let what = drain(&service, 1, &BOTH);
+    service.propose(&what).unwrap();
+    let facet = OpenFacet {
+        subject: "fr/cert".to_owned(),
+        name: "telephone".to_owned(),
+        salt: [1; 32],
+        bytes: b"bytes".to_vec().into(),
+    };
+    let kept = Kept { facets: vec![facet], ..service.kept(&what).unwrap() };
+    service.store.insert(Key::Proposal(what.id()), Value::Proposal(Box::new(kept)));
+    service.abort(&what).unwrap();
+    assert_eq!(service.kept(&what).unwrap().facets, []);
+}
+
+/// What waits makes room when somebody deals with it; what has ended, when the first of it expires.
+#[test]
+fn who_finds_no_room_hears_when_there_is_some() {
+    for (open, limit, until) in [(true, 16, None), (false, 256, Some(NOW + 3))] {
+        let mut service = Service::new();
+        let lying = (0..limit).map(|number: u32| Lying {
+            id: Digest::of(&number.to_be_bytes()),
+            expires: NOW + 3 + u64::from((number + 7) % limit),
+            open,
+            by: "operator/dave".to_owned(),
+        });
+        let desk = Desk { lying: lying.collect(), since: 0 };
+        service.store.insert(Key::Desk, Value::Desk(desk));
+        let what = drain(&service, 1, &BOTH);
+        let found = service.judge(&Propose { by: operator("dave"), what });
+        assert_eq!(found, Err(Refusal::TooManyProposals { limit: limit.into(), until }));
     }
 }
 
