@@ -151,7 +151,7 @@ impl Row {
         Some(&self.how[..]).filter(|how| !how.is_empty()).map(How::read)
     }
 
-    /// Whether it may be muted.
+    /// Whether it is too urgent to be muted.
     #[must_use]
     pub fn is_urgent(&self) -> bool {
         let waits = [Urgency::Routine, Urgency::Priority];
