@@ -4,7 +4,8 @@
 //! from both. Out of scope: sending, and verifying what comes back (`message::receipt`). Invariants:
 //! every attempt sends the same bytes, until a request is sealed again: then it is replaced at once,
 //! under its id, by one program at a time; nothing readable of a message is kept, only its sealed
-//! form; file names are made of ids, which hold no path.
+//! form; file names are made of ids, which hold no path; what went is not looked at again (`went`), unless
+//! it is named in `offered`, which is written before it is marked as lost.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

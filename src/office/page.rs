@@ -467,6 +467,15 @@ mod tests {
         page.messages.iter().map(|row| row.number).collect()
     }
 
+    /// Messages from Austria to France, as urgent as this.
+    fn sent(net: &mut Net, urgencies: &[Urgency]) {
+        for urgency in urgencies.iter().copied() {
+            let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
+            let sealed = net.seal(outside, &relay::notification(0));
+            net.submit(&sealed.envelope).unwrap();
+        }
+    }
+
     fn acknowledged_here(mail: &Mail, number: u64) {
         let (boxes, said) = (mail.boxes(), (wording::words(), None));
         mail.at_desk(|desk| collect::acknowledge(desk, boxes, number, said)).unwrap().unwrap();
@@ -496,11 +505,7 @@ mod tests {
     #[test]
     fn an_acknowledgement_that_waits_makes_room_for_what_nobody_dealt_with() {
         let mut net = Net::new();
-        for urgency in [Urgency::Immediate, Urgency::Immediate, Urgency::Routine] {
-            let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &relay::notification(0));
-            net.submit(&sealed.envelope).unwrap();
-        }
+        sent(&mut net, &[Urgency::Immediate, Urgency::Immediate, Urgency::Routine]);
         let mut whole = Whole::of(&net, FR);
         whole.collect(&net);
         let listed = |whole: &Whole| numbers(&whole.mail.page(ALL).unwrap());
@@ -518,12 +523,7 @@ mod tests {
     #[test]
     fn what_this_seat_or_a_colleague_has_acknowledged_makes_room() {
         let mut net = Net::new();
-        for _ in 0..3 {
-            let outside =
-                Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &relay::notification(0));
-            net.submit(&sealed.envelope).unwrap();
-        }
+        sent(&mut net, &[Urgency::Immediate; 3]);
         let (mut paris, mut colleague) = (Whole::of(&net, FR), Whole::of(&net, FR_2));
         for (seat, number) in [(&mut paris, 3), (&mut colleague, 2)] {
             seat.collect(&net);
@@ -541,12 +541,7 @@ mod tests {
     #[test]
     fn an_acknowledgement_that_is_not_handed_in_any_more_leaves_the_message_open() {
         let mut net = Net::new();
-        for _ in 0..2 {
-            let outside =
-                Outside { urgency: Urgency::Immediate, ..net.outside(AT, &["fr/cert-fr"]) };
-            let sealed = net.seal(outside, &relay::notification(0));
-            net.submit(&sealed.envelope).unwrap();
-        }
+        sent(&mut net, &[Urgency::Immediate; 2]);
         let mut paris = Whole::of(&net, FR);
         paris.collect(&net);
         acknowledged_here(&paris.mail, 2);
