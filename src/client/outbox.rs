@@ -157,6 +157,10 @@ pub struct Outbox {
     went: Arc<Mutex<Option<Index>>>,
 }
 
+/// Every message of an outbox, by time, with what is known of it if it went.
+#[derive(Debug)]
+pub struct Looked(Vec<(MessageId, Option<Went>)>);
+
 /// The acknowledgements of an outbox, by the headers that they are about, and by time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledgements {
@@ -333,16 +337,16 @@ impl Outbox {
     ///
     /// # Errors
     /// The disk.
-    pub fn acknowledgements(&self) -> Result<Acknowledgements, OutboxError> {
+    pub fn acknowledgements(&self, looked: &Looked) -> Result<Acknowledgements, OutboxError> {
         let mut found = Acknowledgements::default();
-        for (id, went) in self.looked_at()? {
+        for (id, went) in &looked.0 {
             let (about, accepted) = match went {
-                Some(Went { about }) => (about, true),
-                None => (self.about(id)?, self.accepted_receipt(id)?.is_some()),
+                Some(Went { about }) => (*about, true),
+                None => (self.about(*id)?, self.accepted_receipt(*id)?.is_some()),
             };
             let those = if accepted { &mut found.accepted } else { &mut found.others };
             if let Some(about) = about {
-                those.entry(about).or_default().push(id);
+                those.entry(about).or_default().push(*id);
             }
         }
         Ok(found)
@@ -361,14 +365,21 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
-        let left = self.looked_at()?.into_iter().filter(|(_, went)| went.is_none());
-        let waits = |id: &MessageId| self.is_there(*id) && self.waits(*id);
-        Ok(left.map(|(id, _)| id).filter(waits).collect())
+        Ok(self.pending_of(&self.look()?))
     }
 
-    /// Every name, by time, with what is known of it if it went; of what is offered again nothing is
-    /// known but what its files say.
-    fn looked_at(&self) -> Result<Vec<(MessageId, Option<Went>)>, OutboxError> {
+    /// Those of these that wait, by time.
+    #[must_use]
+    pub fn pending_of(&self, looked: &Looked) -> Vec<MessageId> {
+        let left = looked.0.iter().filter(|(_, went)| went.is_none()).map(|(id, _)| *id);
+        left.filter(|id| self.is_there(*id) && self.waits(*id)).collect()
+    }
+
+    /// Looks at every name; of what is offered again nothing is known but what its files say.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn look(&self) -> Result<Looked, OutboxError> {
         let offered = named(&self.dir.join(OFFERED))?;
         let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
         let went = went.get_or_insert_with(|| Index::open(&self.dir));
@@ -383,7 +394,7 @@ impl Outbox {
             });
             (id, known)
         };
-        Ok(named(&self.dir)?.into_iter().map(look).collect())
+        Ok(Looked(named(&self.dir)?.into_iter().map(look).collect()))
     }
 
     /// Keeps what is known of what went, for the next command.

@@ -115,7 +115,8 @@ impl Courier {
     }
 
     fn is_due(&self, id: MessageId) -> Result<bool, ClientError> {
-        let due = self.at_desk(|desk| hand_in::due(desk, &self.outbox))??;
+        let looked = self.outbox.look()?;
+        let due = self.at_desk(|desk| hand_in::due(desk, &self.outbox, &looked))?;
         Ok(due.iter().any(|due| due.id == id))
     }
 

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use bytes::Bytes;
 
 use crate::client::error::ClientError;
-use crate::client::outbox::{Outbox, OutboxError};
+use crate::client::outbox::{Looked, Outbox};
 use crate::client::reach::relay::Relay;
 use crate::client::reason::Rule;
 use crate::domain::ids::{ContactId, MessageId};
@@ -63,14 +63,12 @@ impl Due {
     }
 }
 
-/// What waits to be handed in: neither accepted nor refused for good, and not expired. See [`Due`].
-///
-/// # Errors
-/// The outbox.
-pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<Due>, OutboxError> {
-    let mut due = those_due(desk, outbox, outbox.pending()?);
+/// What of these waits to be handed in: neither accepted nor refused for good, and not expired. See [`Due`].
+#[must_use]
+pub fn due(desk: &Desk<'_>, outbox: &Outbox, looked: &Looked) -> Vec<Due> {
+    let mut due = those_due(desk, outbox, outbox.pending_of(looked));
     due.sort();
-    Ok(due)
+    due
 }
 
 /// Those of these that have not expired.
@@ -190,7 +188,7 @@ mod tests {
     use crate::client::message::content;
     use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
-    use crate::client::outbox::Request;
+    use crate::client::outbox::{OutboxError, Request};
     use crate::client::reach::call::Patience;
     use crate::crypto::hash::Digest;
     use crate::domain::limits;
@@ -324,7 +322,7 @@ mod tests {
             let reader = Reader { directory, root_at: &root_at, seat: &own, keys: &keys };
             let index = &Index::default();
             let desk = Desk { reader, index, sign: &sign, view, ambient: &self.net.ambient };
-            due(&desk, &self.outbox).unwrap()
+            due(&desk, &self.outbox, &self.outbox.look().unwrap())
         }
 
         async fn offer(&self, relay: &Says) -> ClientError {

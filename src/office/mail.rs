@@ -761,7 +761,8 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files.
     pub fn due(&self) -> Result<Vec<Due>, ClientError> {
-        Ok(self.at_desk(|desk| hand_in::due(desk, &self.outbox))??)
+        let looked = self.outbox.look()?;
+        self.at_desk(|desk| hand_in::due(desk, &self.outbox, &looked))
     }
 
     /// Those of these that have not expired.
@@ -1004,19 +1005,30 @@ impl Mail {
         self.folder.join(READ).join(number.to_string())
     }
 
-    /// What this seat has acknowledged, beside what waits to be handed in.
+    /// What this seat has acknowledged.
     ///
     /// # Errors
-    /// Files.
-    pub fn acks(&self, due: &[Due]) -> Result<Acks, ClientError> {
+    /// The copy of the directory, or files.
+    pub fn acks(&self) -> Result<Acks, ClientError> {
+        Ok(self.due_and_acks()?.1)
+    }
+
+    /// What waits to be handed in, as [`Mail::due`], and what this seat has acknowledged: many messages are
+    /// looked at once for both.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub fn due_and_acks(&self) -> Result<(Vec<Due>, Acks), ClientError> {
+        let looked = self.outbox.look()?;
+        let due = self.at_desk(|desk| hand_in::due(desk, &self.outbox, &looked))?;
         let Acknowledgements { accepted: own, others: mut wait } =
-            self.outbox.acknowledgements()?;
-        let due: BTreeSet<MessageId> = due.iter().map(|due| due.id).collect();
+            self.outbox.acknowledgements(&looked)?;
+        let waits: BTreeSet<MessageId> = due.iter().map(|due| due.id).collect();
         wait.retain(|_, ids| {
-            ids.retain(|id| due.contains(id));
+            ids.retain(|id| waits.contains(id));
             !ids.is_empty()
         });
-        Ok(Acks { own, wait })
+        Ok((due, Acks { own, wait }))
     }
 
     /// Who of this contact has acknowledged which of these messages: this seat, as far as the relay has

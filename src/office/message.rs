@@ -252,7 +252,7 @@ impl Mail {
         if let Inside::Words(_) | Inside::Delivered(_) = &opened.inside {
             return Err(NotShown::NothingToRead);
         }
-        let (acks, directory) = (self.acks(&self.due()?)?, self.replica.directory()?);
+        let (acks, directory) = (self.acks()?, self.replica.directory()?);
         Ok(Shown {
             number,
             sender: Called::of(directory, &opened.sender().contact()),
@@ -272,7 +272,7 @@ impl Mail {
     /// # Errors
     /// Files.
     pub fn acknowledging(&self, header: Digest) -> Result<Acknowledging, ClientError> {
-        let acks = self.acks(&self.due()?)?;
+        let acks = self.acks()?;
         let by = self.acknowledged_by(&acks, header)?;
         Ok(match acks.waits(header) {
             Some(own) => Acknowledging::Waits(own),

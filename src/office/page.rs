@@ -195,7 +195,7 @@ impl Mail {
     /// # Errors
     /// The copy of the directory, or files.
     pub fn page(&self, wanted: Wanted) -> Result<Page, ClientError> {
-        let acks = self.acks(&self.due()?)?;
+        let acks = self.acks()?;
         // Who only reads may have no right to write, and looks at each of it again.
         drop(self.outbox.keep_index());
         let (mut numbers, muted) = self.listed(&acks, wanted.muted)?;

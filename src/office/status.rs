@@ -215,8 +215,8 @@ impl Judged {
 
 impl Mailbox {
     fn of(mail: &Mail) -> Result<Self, ClientError> {
-        let due = mail.due()?;
-        let (shown, _) = mail.listed(&mail.acks(&due)?, false)?;
+        let (due, acks) = mail.due_and_acks()?;
+        let (shown, _) = mail.listed(&acks, false)?;
         let (collected, read) = (mail.inbox.last()?, mail.read_here()?);
         Ok(Self {
             collected,

@@ -267,8 +267,8 @@ impl<'a> Stay<'a> {
 
     /// Looks for what is to be handed in, and for what was acknowledged here.
     fn look_for_due(&mut self, mail: &Mail, work: &mut Work) -> Result<(), ClientError> {
-        let due = mail.due()?;
-        self.acks = mail.acks(&due)?;
+        let (due, acks) = mail.due_and_acks()?;
+        self.acks = acks;
         work.due = due.into_iter().collect();
         Ok(())
     }
