@@ -95,7 +95,7 @@ pub const FOLD: &[u8] = b"liaison fold 2\n";
 pub const INDEX: &[u8] = b"liaison inbox index 1\n";
 
 /// How the index of an outbox begins.
-pub const OUTBOX_INDEX: &[u8] = b"liaison outbox index 1\n";
+pub const OUTBOX_INDEX: &[u8] = b"liaison outbox index 2\n";
 
 /// How the list begins of those who are muted.
 pub const MUTED: &str = "liaison muted 1\n";

@@ -5,38 +5,22 @@
 //! its own files; a file that is missing, damaged, or of another form is made again from the outbox.
 //!
 //! ```text
-//! "liaison outbox index 1\n"  the form
+//! "liaison outbox index 2\n"  the form
 //! 4 bytes                     CRC-32 of what follows
-//! a Stored
+//! of each message:
+//!     16 bytes                its id
+//!     1 byte                  1 if it acknowledges a header, else 0
+//!     32 bytes                that header, if it does
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-use bytes::Bytes;
-use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
 
 use super::files::{self, FileError};
 use super::format::{self, OUTBOX_INDEX as FORM};
-
-/// A message that went.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Row {
-    #[prost(bytes = "bytes", tag = "1")]
-    id: Bytes,
-    /// The header that it acknowledges, if it does.
-    #[prost(bytes = "bytes", tag = "2")]
-    about: Bytes,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Stored {
-    #[prost(message, repeated, tag = "1")]
-    rows: Vec<Row>,
-}
 
 /// What is known of a message that went.
 #[derive(Clone, Copy, Debug)]
@@ -80,28 +64,36 @@ impl Index {
     /// The disk; then the next command makes it again.
     pub(super) fn keep(&mut self) -> Result<(), FileError> {
         if self.changed {
-            let rows = self.rows.iter().map(|(id, Went { about })| Row {
-                id: Bytes::copy_from_slice(id.as_bytes()),
-                about: about.map_or_else(Bytes::new, |of| Bytes::copy_from_slice(of.as_bytes())),
-            });
-            let stored = Stored { rows: rows.collect() }.encode_to_vec();
-            files::put(&self.path, &format::summed(FORM, &stored))?;
+            files::put(&self.path, &format::summed(FORM, &encode(&self.rows)))?;
             self.changed = false;
         }
         Ok(())
     }
 }
 
+fn encode(rows: &BTreeMap<MessageId, Went>) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(rows.len() * 17);
+    for (id, Went { about }) in rows {
+        stored.extend(id.as_bytes());
+        stored.push(about.is_some().into());
+        stored.extend(about.iter().flat_map(|of| of.as_bytes()));
+    }
+    stored
+}
+
 fn decode(bytes: &[u8]) -> Option<BTreeMap<MessageId, Went>> {
-    let stored = Stored::decode(format::content(FORM, bytes)?).ok()?;
-    let row = |row: Row| {
-        let about = match row.about.is_empty() {
-            true => None,
-            false => Some(Digest::try_from(&row.about[..]).ok()?),
+    let (mut left, mut rows) = (format::content(FORM, bytes)?, Vec::new());
+    while !left.is_empty() {
+        let (id, [kind, rest @ ..]) = left.split_first_chunk::<16>()? else { return None };
+        let (about, rest) = match kind {
+            0 => (None, rest),
+            1 => rest.split_first_chunk().map(|(of, rest)| (Some(Digest::from_bytes(*of)), rest))?,
+            _ => return None,
         };
-        Some((MessageId::try_from(&row.id[..]).ok()?, Went { about }))
-    };
-    stored.rows.into_iter().map(row).collect()
+        rows.push((MessageId::try_from(&id[..]).ok()?, Went { about }));
+        left = rest;
+    }
+    Some(rows.into_iter().collect())
 }
 
 const INDEX: &str = "index";

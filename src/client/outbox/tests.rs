@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::client::files::faults;
-use crate::client::format::OUTBOX_INDEX;
+use crate::client::format::{self, OUTBOX_INDEX};
 use crate::signed::dsse::Kind;
 use crate::world::relay::{FR, Net, sign_key};
 
@@ -109,8 +109,14 @@ fn an_index_that_is_not_whole_is_made_again() {
     let whole = fs::read(World::new().kept().file("index")).unwrap();
     let mut altered = whole.clone();
     *altered.last_mut().unwrap() ^= 1;
-    let other = [b"liaison outbox index 2\n", &whole[OUTBOX_INDEX.len()..]].concat();
-    let spoilt = [&whole[..whole.len() - 1], &whole[..3], &altered, &other, b""];
+    let other = [b"liaison outbox index 3\n", &whole[OUTBOX_INDEX.len()..]].concat();
+    // What a later program may write in this form, and what ends too early.
+    let rows = format::content(OUTBOX_INDEX, &whole).unwrap();
+    let (cut, mut unknown) = (&rows[..rows.len() - 1], rows.to_vec());
+    unknown[16] = 2;
+    let [cut, unknown] = [cut, &unknown].map(|rows| format::summed(OUTBOX_INDEX, rows));
+    let spoilt =
+        [&whole[..whole.len() - 1], &whole[..3], &altered, &other, &cut, &unknown, b""];
     for bytes in spoilt {
         let world = World::new();
         fs::write(world.file("index"), bytes).unwrap();
