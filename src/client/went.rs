@@ -87,7 +87,9 @@ fn decode(bytes: &[u8]) -> Option<BTreeMap<MessageId, Went>> {
         let (id, [kind, rest @ ..]) = left.split_first_chunk::<16>()? else { return None };
         let (about, rest) = match kind {
             0 => (None, rest),
-            1 => rest.split_first_chunk().map(|(of, rest)| (Some(Digest::from_bytes(*of)), rest))?,
+            1 => {
+                rest.split_first_chunk().map(|(of, rest)| (Some(Digest::from_bytes(*of)), rest))?
+            }
             _ => return None,
         };
         rows.push((MessageId::try_from(&id[..]).ok()?, Went { about }));

@@ -115,8 +115,7 @@ fn an_index_that_is_not_whole_is_made_again() {
     let (cut, mut unknown) = (&rows[..rows.len() - 1], rows.to_vec());
     unknown[16] = 2;
     let [cut, unknown] = [cut, &unknown].map(|rows| format::summed(OUTBOX_INDEX, rows));
-    let spoilt =
-        [&whole[..whole.len() - 1], &whole[..3], &altered, &other, &cut, &unknown, b""];
+    let spoilt = [&whole[..whole.len() - 1], &whole[..3], &altered, &other, &cut, &unknown, b""];
     for bytes in spoilt {
         let world = World::new();
         fs::write(world.file("index"), bytes).unwrap();
