@@ -13,7 +13,7 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -287,7 +287,7 @@ impl Index {
     /// The rows that people look for, most urgent first, newest first within; each message once.
     #[must_use]
     pub fn for_people(&self) -> Vec<&Row> {
-        let mut once = BTreeMap::<&Bytes, &Row>::new();
+        let mut once = HashMap::<&Bytes, &Row>::new();
         for row in self.rows.iter().filter(|row| row.is_for_people()) {
             let first = once.entry(&row.digest).or_insert(row);
             // What came as a header alone is fetched where it was delivered again.

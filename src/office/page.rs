@@ -5,6 +5,7 @@
 //! not hold nothing is told but why.
 
 use std::collections::BTreeSet;
+use std::{iter, thread};
 
 use crate::client::error::ClientError;
 use crate::client::message::content::Inside;
@@ -263,19 +264,19 @@ impl Mail {
         for row in &mut unverified {
             row.asked_again = self.inbox.is_asked_again(row.number);
         }
-        let rows = messages.into_iter().map(|came| self.row(acks, &acknowledged, came));
-        Ok((rows.collect::<Result<_, _>>()?, unverified))
+        let row = |came: &Came| self.row(acks, &acknowledged, came);
+        Ok((on_all_cores(&messages, row).into_iter().collect::<Result<_, _>>()?, unverified))
     }
 
     fn row(
         &self,
         acks: &Acks,
         acknowledged: &[Acknowledged],
-        (kept, header): Came,
+        (kept, header): &Came,
     ) -> Result<Listed, ClientError> {
         let number = kept.place.mailbox.count;
         let (content, closed) = match self.inbox.is_whole(number) {
-            true => match self.opened(&kept)? {
+            true => match self.opened(kept)? {
                 Ok(Opened { inside: Inside::Content(content), .. }) => (Some(content), None),
                 Ok(_) => (None, None),
                 Err(why) => (None, Some(Closed::NotOpened(why))),
@@ -300,11 +301,11 @@ impl Mail {
             closed,
             asked_again: self.inbox.is_asked_again(number),
             state,
-            key_ended: has_ended(self.replica.directory()?, &header),
+            key_ended: has_ended(self.replica.directory()?, header),
             acknowledged_by: by,
             acknowledgement_waits: waits,
             muted: self.muted.hides(header.addressing()),
-            header,
+            header: header.clone(),
         })
     }
 
@@ -334,6 +335,28 @@ impl Mail {
         Ok(By::of(&all, header, &self.seat))
     }
 }
+
+/// What the work makes of each, in the same order. Opening takes most of the time of a page.
+fn on_all_cores<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = all.len().div_ceil(cores).max(SHARE);
+    let mut made: Vec<Option<R>> = iter::repeat_with(|| None).take(all.len()).collect();
+    if share < all.len() {
+        thread::scope(|scope| {
+            for (part, made) in all.chunks(share).zip(made.chunks_mut(share)) {
+                let work = &work;
+                // Where the system gives no thread, they are made in their turn.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || {
+                    part.iter().zip(made).for_each(|(one, made)| *made = Some(work(one)));
+                });
+            }
+        });
+    }
+    all.iter().zip(made).map(|(one, made)| made.unwrap_or_else(|| work(one))).collect()
+}
+
+/// Fewer are not worth a thread.
+const SHARE: usize = 8;
 
 /// Whether one of the keys that signed has ended by now.
 #[must_use]
@@ -413,6 +436,8 @@ const FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::client::files::faults;
     use crate::client::message::acknowledge;
@@ -594,6 +619,20 @@ mod tests {
         assert_eq!((numbers(&page), page.muted), (vec![3, 2, 1], 0));
         let muted: Vec<bool> = page.messages.iter().map(|row| row.muted).collect();
         assert_eq!(muted, [false, false, true]);
+    }
+
+    #[test]
+    fn on_all_cores_each_is_made_once_and_stands_where_it_stood() {
+        for count in [0, 1, SHARE, SHARE + 1, 50, 1_000] {
+            let all: Vec<usize> = (0..count).collect();
+            let times = AtomicUsize::new(0);
+            let made = on_all_cores(&all, |one| {
+                times.fetch_add(1, Ordering::Relaxed);
+                one + 1
+            });
+            assert!(made.iter().copied().eq(1..=count), "{count}");
+            assert_eq!(times.into_inner(), count);
+        }
     }
 
     #[test]
