@@ -88,7 +88,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
 fn listed(ctx: &Context, admitted: &Admitted, member: &MemberId) {
     let object = json!({ "member": member.as_str(), "logged": admitted.leaf, "admission": null });
     ctx.out.data(&object, || member.to_string());
-    ctx.out.say(format_args!(
+    ctx.out.suggest(format_args!(
         "{member} is admitted, and only listed: it has no authority's key, so there is nothing to \
          send back. Next: its contact is entered from its State's note with liaison admin member \
          attest {member}/CONTACT; if it is to take part itself, it sends its AUTHORITY file, and \

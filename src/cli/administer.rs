@@ -51,7 +51,7 @@ pub(super) async fn show(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
         "proposals": standing.proposals,
         "audit_records": standing.records,
     });
-    ctx.out.data(&object, || {
+    ctx.out.suggesting(&object, || {
         let mut lines = Lines::default();
         let service = format!("liaisond {}, {}", standing.version, standing.engine);
         lines.line("service", visible(&service));
@@ -84,7 +84,7 @@ pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(),
     let which = if args.all { Which::All } else { Which::Waiting };
     let found = ctx.office.proposals(&way, which).await?;
     let objects: Vec<Value> = found.iter().map(object).collect();
-    ctx.out.data(&json!({ "proposals": objects }), || {
+    ctx.out.suggesting(&json!({ "proposals": objects }), || {
         if found.is_empty() {
             return "Nothing waits.".to_owned();
         }
@@ -305,7 +305,9 @@ fn told(ctx: &Context, of: &Proposal) {
     let id = &of.id;
     ctx.out.data(&object(of), || id.clone());
     ctx.out.say(match of.waits_for.is_empty() {
-        true => format!("Nobody else needs to sign. Next: liaison admin commit {id}"),
+        true => ctx
+            .out
+            .suggested(format_args!("Nobody else needs to sign. Next: liaison admin commit {id}")),
         false => format!(
             "It waits for {}. Next: each of them gives liaison admin approve {id}",
             waits(of)
@@ -369,7 +371,7 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
     if deciding.may_carry_out()? == Turn::Done {
         already(ctx, &of, "it was carried out");
         if let What::Act(_) = of.what {
-            ctx.out.say("what came of it the audit trail says: liaison admin audit");
+            ctx.out.suggest("what came of it the audit trail says: liaison admin audit");
         }
         return Ok(());
     }
@@ -528,7 +530,7 @@ pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientE
     let object = json!({ "use": use_of(Some(of)), "id": id, "file": path, "before": before });
     ctx.out.data(&object, || path.display().to_string());
     if before {
-        ctx.out.say(format_args!(
+        ctx.out.suggest(format_args!(
             "The service made this key before. If somebody may have taken its keys since: liaison admin \
              propose retire-key {id}, then this command again."
         ));

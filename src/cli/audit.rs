@@ -128,7 +128,7 @@ fn export(
             .mended_by(Mend::ExportElsewhere));
     }
     files::write(path, &text)?;
-    ctx.out.say(format_args!(
+    ctx.out.suggest(format_args!(
         "{} records are in {1}. Next: liaison verify {1}",
         records.len(),
         path.display()

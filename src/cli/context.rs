@@ -26,7 +26,7 @@ impl Context {
     /// # Errors
     /// No home, or a proxy that cannot be read.
     pub fn new(global: Global) -> Result<Self, ClientError> {
-        let out = Output::new(global.json, global.no_input);
+        let out = Output::as_typed(&global);
         let unset = std::env::var_os("LIAISON_HOME").is_some_and(|home| home.is_empty());
         if global.home.as_ref().is_some_and(|home| home.as_os_str().is_empty()) && !unset {
             return Err(usage("--home names no folder"));

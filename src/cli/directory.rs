@@ -83,7 +83,7 @@ pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
     });
     say_seen(ctx, &found.seen);
     if let [only] = &found.contacts[..] {
-        ctx.out.say(format_args!("more: liaison directory show {}", only.entry.called.contact));
+        ctx.out.suggest(format_args!("more: liaison directory show {}", only.entry.called.contact));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::office::doctor::{Age, Doubt, Found, Key, Lack, Shown, Subject, Well};
-use crate::office::error::{ClientError, Mend, Reason};
+use crate::office::error::{ClientError, Reason};
 use crate::office::keys::Turn;
 use crate::words;
 
@@ -21,6 +21,10 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     let report = Box::pin(ctx.office.examined()).await;
     let mut checks = Checks::default();
     report.all.iter().for_each(|one| checks.take(&name(&one.of), &one.found));
+    for row in &mut checks.rows {
+        row.message = ctx.out.suggested(&row.message);
+        row.mend = row.mend.as_ref().map(|mend| ctx.out.suggested(mend));
+    }
     let state = words::state(report.frozen.as_ref());
     let object = json!({ "ok": checks.failed.is_none(), "state": state, "checks": checks.rows });
     ctx.out.data(&object, || {
@@ -74,12 +78,7 @@ struct Row {
     /// Of what failed, as in every error.
     side: Option<String>,
     reason: Option<Reason>,
-    #[serde(serialize_with = "in_words")]
-    mend: Option<Mend>,
-}
-
-fn in_words<S: Serializer>(mend: &Option<Mend>, to: S) -> Result<S::Ok, S::Error> {
-    mend.as_ref().map(words::to_do).serialize(to)
+    mend: Option<String>,
 }
 
 impl Row {
@@ -93,7 +92,7 @@ impl Row {
             said.push_str(&format!(" [{side}: {reason}]"));
         }
         if let Some(mend) = &self.mend {
-            said.push_str(&format!("\n  to mend it: {}", words::to_do(mend)));
+            said.push_str(&format!("\n  to mend it: {mend}"));
         }
         said
     }
@@ -105,7 +104,8 @@ impl Checks {
         let row = match found {
             Found::Well(of) => Row { check, message: well(of), ..row },
             Found::Doubt(of) => {
-                let (result, message, mend) = (Mark::Warning, doubt(of), of.mend());
+                let mend = of.mend().as_ref().map(words::to_do);
+                let (result, message) = (Mark::Warning, doubt(of));
                 Row { result, check, message, mend, ..row }
             }
             Found::Skipped(of) => Row { result: Mark::Skipped, check, message: lack(of), ..row },
@@ -125,7 +125,7 @@ impl Checks {
             message: why.sentence.to_string(),
             side: Some(why.side.to_string()),
             reason: Some(why.reason.clone()),
-            mend: why.mend.as_deref().cloned(),
+            mend: why.mend.as_deref().map(words::to_do),
         });
         self.failed.get_or_insert_with(|| why.clone());
     }
@@ -262,7 +262,7 @@ const HYBRID: &str = "X25519MLKEM768";
 
 #[cfg(test)]
 mod tests {
-    use crate::office::error::{Family, Side};
+    use crate::office::error::{Family, Mend, Side};
     use crate::office::life::Life;
 
     use super::*;

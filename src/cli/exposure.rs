@@ -49,7 +49,7 @@ fn show(ctx: &Context, exposure: &Exposure) {
     });
     say_besides(ctx, exposure);
     if !exposure.messages.is_empty() {
-        ctx.out.say(format_args!(
+        ctx.out.suggest(format_args!(
             "to tell those who wrote: liaison exposure {seat} --since {} --tell",
             words::day(since)
         ));

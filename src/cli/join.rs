@@ -38,7 +38,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invited: &Invited) -> Result<(), Clie
     }
     let Some(seat) = &ctx.global.seat else {
         ctx.out.data(&json!({ "directory": name.as_str(), "joined": true }), || name.to_string());
-        ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar, operator or auditor with liaison sync");
+        ctx.out.suggest("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar, operator or auditor with liaison sync");
         return Ok(());
     };
     let public = ctx.office.authority(&seat.member())?;
@@ -55,7 +55,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invited: &Invited) -> Result<(), Clie
     files::write(&path, &public)?;
     let object = json!({ "directory": name.as_str(), "seat": seat.as_str(), "authority": path });
     ctx.out.data(&object, || path.display().to_string());
-    ctx.out.say(format_args!(
+    ctx.out.suggest(format_args!(
         "Next: send {} to the registrars with your State's note. They send back an admission file:\n    \
          liaison join {}.admission --as {seat}",
         path.display(),
@@ -189,7 +189,7 @@ async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
         "tls_group": group,
     });
     ctx.out.data(&object, || seat.to_string());
-    ctx.out.say(format_args!(
+    ctx.out.suggest(format_args!(
         "{seat} is connected ({group}), and the directory is verified: {size} entries.\n\
          Next: liaison directory list; liaison doctor"
     ));

@@ -30,6 +30,7 @@ mod seat;
 mod sent;
 mod statement;
 mod status;
+mod suggested;
 mod sync;
 mod terminal;
 
@@ -83,7 +84,7 @@ fn misused(why: &clap::Error) -> ClientError {
 
 /// Runs one command, and says how it ended.
 pub async fn run(cli: Cli) -> ExitCode {
-    let out = Output::new(cli.global.json, cli.global.no_input);
+    let out = Output::as_typed(&cli.global);
     out.warn_of_language();
     let done = match Context::new(cli.global) {
         Ok(ctx) => run_in(&ctx, cli.command).await,

@@ -92,7 +92,7 @@ fn report(ctx: &Context, notified: &Notified) {
         text.push_str(&read_out(&notified.plan));
         text
     });
-    ctx.out.say(format_args!("what became of it: liaison sent {id}"));
+    ctx.out.suggest(format_args!("what became of it: liaison sent {id}"));
 }
 
 /// Why it did not go, and whom to call.

@@ -13,11 +13,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::office::asked::Question;
-use crate::office::error::{ClientError, Family};
+use crate::office::error::{ClientError, Family, Mend};
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::words::{self, Language, to_do, visible_block};
+use crate::words::{self, Language, visible_block};
 
+use super::args::Global;
 use super::exit;
+use super::suggested::Typed;
 
 /// How to print.
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ pub struct Output {
     colour: bool,
     asks: bool,
     language: Language,
+    typed: Typed,
     listener: Option<UnboundedSender<String>>,
     /// Why nothing can be written here, once that was found.
     disk: Arc<OnceLock<Value>>,
@@ -38,7 +41,14 @@ impl Output {
         let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
         let asks = !no_input && !json && io::stdin().is_terminal();
         let language = asked_language().ok().flatten().unwrap_or_default();
-        Self { json, colour, asks, language, listener: None, disk: Arc::default() }
+        let (typed, listener, disk) = Default::default();
+        Self { json, colour, asks, language, typed, listener, disk }
+    }
+
+    /// As the flags and the terminal say, for commands that go on where this one was typed.
+    #[must_use]
+    pub fn as_typed(global: &Global) -> Self {
+        Self { typed: Typed::of(global), ..Self::new(global.json, global.no_input) }
     }
 
     /// The same, with data for a listener, a text each, and not for stdout.
@@ -94,6 +104,11 @@ impl Output {
         self.print(text.trim_end());
     }
 
+    /// As [`Output::data`], of a screen that suggests commands, on which nothing stands that people wrote.
+    pub fn suggesting(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
+        self.data(object, || self.suggested(text()));
+    }
+
     /// What was found, and how the command ends: for programs one object, with the error in it.
     ///
     /// # Errors
@@ -105,7 +120,7 @@ impl Output {
         text: impl FnOnce() -> String,
     ) -> Result<(), ClientError> {
         if let (Some(fields), Err(error)) = (object.as_object_mut(), &end) {
-            fields.insert("error".to_owned(), error_json(error));
+            fields.insert("error".to_owned(), self.error_json(error));
         }
         self.data(&object, text);
         end.map_err(ClientError::after_its_object)
@@ -118,10 +133,26 @@ impl Output {
         }
     }
 
+    /// A suggestion, as it is to be typed here.
+    #[must_use]
+    pub fn suggested(&self, text: impl Display) -> String {
+        self.typed.in_commands(&text.to_string())
+    }
+
+    /// What is to be done, as it is to be typed here, unless somebody else does it, in a home of his own.
+    #[must_use]
+    pub fn to_do(&self, mend: &Mend) -> String {
+        self.at_home(mend, words::to_do(mend))
+    }
+
+    fn at_home(&self, mend: &Mend, said: String) -> String {
+        if mend.is_for_others() { said } else { self.suggested(said) }
+    }
+
     /// Puts into the object that follows why nothing can be written here. Whether that is new.
     pub fn note_disk(&self, error: &ClientError) -> bool {
         let (reason, sentence) = (&error.reason, &error.sentence);
-        let mend = error.mend.as_deref().map(to_do);
+        let mend = error.mend.as_deref().map(|mend| self.to_do(mend));
         let details = &error.details;
         let disk =
             json!({ "reason": reason, "sentence": sentence, "mend": mend, "details": details });
@@ -161,6 +192,11 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{mark}{}", visible_block(&line.to_string()));
     }
 
+    /// A line for people with a command that is to be typed here.
+    pub fn suggest(&self, line: impl Display) {
+        self.say(self.suggested(line));
+    }
+
     /// A line that must not be missed.
     pub fn warn(&self, line: impl Display) {
         self.put(&self.mark("33", self.language.marks().warning), line);
@@ -170,14 +206,28 @@ impl Output {
     /// data was printed before it, stdout has its one object.
     pub fn error(&self, error: &ClientError) {
         if self.json && error.family != Family::Partial && !error.printed {
-            self.print(&json!({ "error": error_json(error) }).to_string());
+            self.print(&json!({ "error": self.error_json(error) }).to_string());
         }
         let (language, marks) = (self.language, self.language.marks());
         self.put(&self.mark("31", marks.error), language.sentence(error));
         self.say(format_args!("  {} ({})", language.side(error.side), error.reason));
-        if let Some(mend) = language.mend(error) {
-            self.say(format_args!("  {}{mend}", marks.mend));
+        if let Some(mend) = error.what_mends() {
+            let said = self.at_home(&mend, language.to_do(&mend));
+            self.say(format_args!("  {}{said}", marks.mend));
         }
+    }
+
+    /// An error for programs.
+    fn error_json(&self, error: &ClientError) -> Value {
+        let error = words::spelled(error);
+        json!({
+            "side": error.side.to_string(),
+            "reason": error.reason,
+            "sentence": error.sentence,
+            "mend": error.mend.as_deref().map(|mend| self.to_do(mend)),
+            "details": error.details,
+            "exit": exit::code(error.family),
+        })
     }
 
     /// Asks for a line; nothing if nobody is there.
@@ -210,8 +260,8 @@ impl Face for Output {
     fn hears(&self, note: Note) {
         match &note {
             Note::NotKept(what, why) => self.not_kept(self.language.unkept(*what), why),
-            note if note.warns() => self.warn(self.language.note(note)),
-            note => self.say(self.language.note(note)),
+            note if note.warns() => self.warn(self.suggested(self.language.note(note))),
+            note => self.say(self.suggested(self.language.note(note))),
         }
     }
 
@@ -233,19 +283,6 @@ impl Watch for Bar {
     fn shows(&mut self, work: Work, done: u64, of: u64) {
         self.show(self.language.work(work), done, of);
     }
-}
-
-/// An error for programs.
-fn error_json(error: &ClientError) -> Value {
-    let error = words::spelled(error);
-    json!({
-        "side": error.side.to_string(),
-        "reason": error.reason,
-        "sentence": error.sentence,
-        "mend": error.mend.as_deref().map(to_do),
-        "details": error.details,
-        "exit": exit::code(error.family),
-    })
 }
 
 /// The language that the environment asks for, if it asks for one.
@@ -311,10 +348,12 @@ const AT_ONCE: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::office::error::{Here, Mend, Side};
+    use crate::cli::args::Cli;
+    use crate::office::error::{Here, Side};
     use crate::office::told::Unkept;
 
     #[test]
@@ -343,6 +382,32 @@ mod tests {
         assert!(printed.try_recv().is_err(), "one");
         out.data_and_end(json!({ "messages": [] }), Ok(()), String::new).unwrap();
         assert_eq!(printed.try_recv().unwrap(), r#"{"messages":[]}"#);
+    }
+
+    /// Whoever pastes it acts where it was said, and nobody pastes it into the home of somebody else.
+    #[test]
+    fn what_mends_is_typed_in_the_home_where_it_was_said() {
+        let cli = ["liaison", "--json", "--home", "at", "sync"];
+        let out = Output::as_typed(&Cli::try_parse_from(cli).unwrap().global);
+        let (listener, mut printed) = unbounded_channel();
+        let out = out.told_to(listener);
+        let failed = |mend| {
+            let error = ClientError::new(Side::Ours, Family::Stale, Here::NeverSynced, "so it is");
+            error.mended_by(mend)
+        };
+        let carol = vec![(1, vec!["carol".to_owned()])];
+        for (mend, said) in [
+            (Mend::Sync, "liaison --home at sync"),
+            (Mend::ApproveBy("7".to_owned(), carol), "liaison admin approve 7, by 1 of carol"),
+        ] {
+            out.error(&failed(mend));
+            let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();
+            assert_eq!(object["error"]["mend"], said);
+        }
+        out.hears(Note::NotKept(Unkept::Index, failed(Mend::Sync)));
+        out.suggesting(&json!({}), String::new);
+        let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();
+        assert_eq!(object["disk"]["mend"], "liaison --home at sync");
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn nothing(prefix: Option<&str>, why: NothingAgain) -> ClientError {
             "{id} went to the others as {other}; who was left out is called, or notified anew"
         )),
         NothingAgain::Waits(id) => {
-            not_again(format!("{id} waits, and goes with the next liaison inbox, sent or sync"))
+            not_again(format!("{id} waits, and goes with the next inbox, sent or sync"))
         }
         NothingAgain::Expired(id) => not_again(format!("{id} has expired: send it anew")),
     };

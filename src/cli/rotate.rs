@@ -11,6 +11,7 @@ use crate::office::terms::{KeyId, Purpose, SeatId};
 use crate::words;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
+use super::output::Output;
 use super::statement::{Finished, confirmed, entries, finish};
 use super::{Context, layout};
 
@@ -104,7 +105,7 @@ fn planned(ctx: &Context, changes: &[Change]) -> Result<(), ClientError> {
 fn show(ctx: &Context, all: &[Keys], logged: &[u64]) -> Result<(), ClientError> {
     let object = all.iter().map(|of| {
         let keys: Vec<Value> = of.all.iter().map(key_object).collect();
-        json!({ "seat": of.seat.to_string(), "keys": keys, "next": next_step(of) })
+        json!({ "seat": of.seat.to_string(), "keys": keys, "next": next_step(&ctx.out, of) })
     });
     let object = json!({ "seats": object.collect::<Vec<_>>(), "logged": logged });
     ctx.out.data(&object, || {
@@ -115,7 +116,7 @@ fn show(ctx: &Context, all: &[Keys], logged: &[u64]) -> Result<(), ClientError> 
         ctx.out.say(entries(logged));
     }
     for of in all {
-        ctx.out.say(format_args!("{}: {}", of.seat, next_step(of)));
+        ctx.out.say(format_args!("{}: {}", of.seat, next_step(&ctx.out, of)));
     }
     Ok(())
 }
@@ -152,17 +153,17 @@ fn cells(seat: &SeatId, of: &Standing) -> Vec<String> {
     vec![seat.to_string(), short(of.purpose).to_owned(), id, state, since]
 }
 
-fn next_step(of: &Keys) -> String {
+fn next_step(out: &Output, of: &Keys) -> String {
     let seat = &of.seat;
     match of.next() {
-        Next::Use => "the new keys are listed; liaison sync puts them to use".to_owned(),
+        Next::Use => out.suggested("the new keys are listed; liaison sync puts them to use"),
         Next::List => format!(
             "the new keys wait for a roster that lists them: it is drafted by liaison seat rotate \
              {seat}, signed by the keeper with liaison sign, handed in with liaison publish"
         ),
-        Next::Rotate => {
-            format!("its keys have ended: liaison seat rotate {seat} asks for new ones")
-        }
+        Next::Rotate => out.suggested(format_args!(
+            "its keys have ended: liaison seat rotate {seat} asks for new ones"
+        )),
         Next::Nothing => "nothing is under way".to_owned(),
     }
 }

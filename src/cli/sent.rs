@@ -21,6 +21,7 @@ use crate::words::{self, visible, visible_block};
 use super::Context;
 use super::args::{SentArgs, SentCommand};
 use super::layout::{self, Lines};
+use super::output::Output;
 use super::pointer::not_one;
 use super::retry::retry;
 
@@ -62,7 +63,7 @@ fn show_one(ctx: &Context, page: &Page, at: &Pointer) -> Result<(), ClientError>
     let name = |sent: &&Sent| sent.header.addressing().id.to_string();
     let sent = page.at(at);
     let sent = sent.map_err(|why| not_one(at, why, Mend::SentOffline, name))?;
-    ctx.out.data_and_end(object(sent), ended(sent.fault()), || text(sent))
+    ctx.out.data_and_end(object(&ctx.out, sent), ended(sent.fault()), || text(&ctx.out, sent))
 }
 
 fn show_all(ctx: &Context, page: &Page) -> Result<(), ClientError> {
@@ -73,7 +74,7 @@ fn show_all(ctx: &Context, page: &Page) -> Result<(), ClientError> {
         ctx.out.warn(words::contradiction(past));
     }
     let object = json!({
-        "messages": all.iter().map(object).collect::<Vec<_>>(),
+        "messages": all.iter().map(|sent| object(&ctx.out, sent)).collect::<Vec<_>>(),
         "contradictions": against.iter().map(contradiction_object).collect::<Vec<_>>(),
     });
     let ended = ctx.out.data_and_end(object, ended(page.fault()), || {
@@ -86,7 +87,7 @@ fn show_all(ctx: &Context, page: &Page) -> Result<(), ClientError> {
     for sent in all {
         if let Some(mend) = mend(sent) {
             let id = words::short(sent.header.addressing().id, &ids);
-            ctx.out.say(format_args!("{id} was not accepted: {}", words::to_do(&mend)));
+            ctx.out.say(format_args!("{id} was not accepted: {}", ctx.out.to_do(&mend)));
         }
     }
     ended
@@ -194,7 +195,7 @@ fn cells(sent: &Sent, ids: &[MessageId]) -> Vec<String> {
 }
 
 /// All that is known of one.
-fn text(sent: &Sent) -> String {
+fn text(out: &Output, sent: &Sent) -> String {
     let of = &sent.header.addressing();
     let mut lines = Lines::default();
     if let Some(drill) = &of.drill {
@@ -208,14 +209,13 @@ fn text(sent: &Sent) -> String {
     lines.line("state", word(sent));
     for (to, stage) in sent.not_yet() {
         let reached = stage_name(stage);
-        lines.line(
-            "not yet",
-            format!("by {to} ({reached}): its numbers: liaison directory show {to}"),
-        );
+        let numbers = out.suggested(format_args!("liaison directory show {to}"));
+        lines.line("not yet", format!("by {to} ({reached}): its numbers: {numbers}"));
     }
     for to in sent.not_received() {
         let why = "no receipt of it came, and the message has expired";
-        lines.line("call", format!("{to}: {why}; its numbers: liaison directory show {to}"));
+        let numbers = out.suggested(format_args!("liaison directory show {to}"));
+        lines.line("call", format!("{to}: {why}; its numbers: {numbers}"));
     }
     let why = sent.kept_back.as_ref().map(|(_, why)| visible(why));
     match (sent.stands(), why) {
@@ -227,7 +227,7 @@ fn text(sent: &Sent) -> String {
         _ => {}
     }
     if let Some(mend) = mend(sent) {
-        lines.line("mend", words::to_do(&mend));
+        lines.line("mend", out.to_do(&mend));
     }
     if sent.state.lost {
         lines.line("lost", words::LOST_BY_SERVICE);
@@ -310,7 +310,7 @@ fn line(of: &Acknowledged) -> String {
 }
 
 /// The same for programs.
-fn object(sent: &Sent) -> Value {
+fn object(out: &Output, sent: &Sent) -> Value {
     let of = &sent.header.addressing();
     let to = sent.contacts().map(ToString::to_string);
     let silent: Vec<&ContactId> = sent.not_received().collect();
@@ -338,7 +338,7 @@ fn object(sent: &Sent) -> Value {
         "waits_since": waits.then_some(of.created),
         "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
         "refused": sent.refused,
-        "mend": mend(sent).as_ref().map(words::to_do),
+        "mend": mend(sent).map(|mend| out.to_do(&mend)),
         "went_as": sent.went_as.map(|id| id.to_string()),
         "accepted": sent.accepted.as_ref().map(accepted_object),
         "unverified": unverified.collect::<Vec<_>>(),
@@ -446,6 +446,14 @@ mod tests {
     use crate::office::sent::tests::{answer_of, message_of, words_of};
     use crate::office::terms::{Level, OrLater, Outcome};
     use crate::world::relay::{self, FR, Net, seat};
+
+    fn text(sent: &Sent) -> String {
+        super::text(&Output::new(false, true), sent)
+    }
+
+    fn object(sent: &Sent) -> Value {
+        super::object(&Output::new(true, true), sent)
+    }
 
     #[test]
     fn what_was_not_handed_in_waits_was_refused_or_has_expired() {

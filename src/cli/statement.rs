@@ -199,7 +199,7 @@ fn report(ctx: &Context, path: &Path, added: &[Owner], drafted: &Drafted) {
     if missing.is_empty() && judged {
         let founding = drafted.is_founding();
         let next = if founding { "liaisond init --charter" } else { "liaison publish" };
-        ctx.out.say(format_args!("nothing is missing. Next: {next} FILE"));
+        ctx.out.suggest(format_args!("nothing is missing. Next: {next} FILE"));
     }
     missing.iter().for_each(|line| ctx.out.say(line));
     if !judged {

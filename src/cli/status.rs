@@ -22,7 +22,7 @@ use super::layout::Lines;
 /// The home cannot be read.
 pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
     let of = ctx.office.status()?;
-    let warnings = warnings(&of);
+    let warnings = warnings(&of).iter().map(|of| ctx.out.suggested(of)).collect::<Vec<_>>();
     let object = json!({
         "home": of.home.display().to_string(),
         "keys": of.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -34,7 +34,7 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         "copy": of.seen().map(seen_object),
         "state": words::state(of.frozen()),
     });
-    ctx.out.data(&object, || text(&of));
+    ctx.out.suggesting(&object, || text(&of));
     warnings.iter().for_each(|warning| ctx.out.warn(warning));
     current(of.frozen())
 }

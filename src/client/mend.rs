@@ -295,6 +295,15 @@ pub enum Mend {
 }
 
 impl Mend {
+    /// Whether it is somebody else's to do, or also somebody else's, in a home of his own.
+    #[must_use]
+    pub const fn is_for_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Make(_) | Self::NewSeat(_) | Self::SignThenPublish(_) | Self::ApproveBy(..)
+        )
+    }
+
     /// It goes with this command, as it is.
     #[must_use]
     pub const fn of_what_waits(what: Sending) -> Self {

@@ -112,9 +112,7 @@ pub fn note(note: &Note) -> String {
         Note::CameAtLast(count) => format!("{count} dealt with: liaison inbox list --offline"),
         Note::LostByService(id) => format!("{id}: {LOST_BY_SERVICE}; it is handed in again"),
         Note::HandedInLater(count) => {
-            format!(
-                "{count} wait to be handed in: they go with the next liaison inbox, sent or sync"
-            )
+            format!("{count} wait to be handed in: they go with the next inbox, sent or sync")
         }
         Note::HandingIn(all) => {
             format!("handing in what waits here ({all}), most urgent first")
@@ -219,7 +217,7 @@ pub fn sentence(error: &ClientError) -> String {
                 Sending::Acknowledgement => "the acknowledgement",
             };
             format!(
-                "{what} is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, \
+                "{what} is sealed and waits in the outbox as {id}, and goes with the next inbox, \
                  sent or sync: do not send it again; {cause}"
             )
         }

@@ -282,7 +282,7 @@ fn that_a_message_is_kept_is_said_once() {
     let said = run(notify, folder);
     assert_eq!(said.status.code(), Some(3));
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
-    for once in ["goes with the next liaison inbox", "do not send it again", "It is kept here"] {
+    for once in ["goes with the next inbox", "do not send it again", "It is kept here"] {
         assert_eq!(said.matches(once).count(), 1, "{said}");
     }
 }

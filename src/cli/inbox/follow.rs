@@ -28,7 +28,7 @@ fn hears(ctx: &Context, said: &mut Said, arrival: Arrival) {
         Arrival::Waiting(contact) => {
             ctx.out.say(format_args!("waiting for messages to {contact}"));
         }
-        Arrival::Came(row) => say(ctx, said, &listed::object(&row), listed::cells(&row)),
+        Arrival::Came(row) => say(ctx, said, &listed::object(&row), listed::cells(&ctx.out, &row)),
         Arrival::Doubted(row) => {
             say(ctx, said, &listed::doubted_object(&row), listed::doubted(&row));
         }

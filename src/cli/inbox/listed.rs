@@ -8,15 +8,18 @@ use crate::office::page::{By, Closed, Doubt, Listed, State, Unverified};
 use crate::words::{self, visible};
 
 use super::super::layout;
+use super::super::output::Output;
 
 /// Messages, and behind them what is not believed, a line each.
 pub(super) fn table(
+    out: &Output,
     rows: &[Listed],
     unverified: &[Unverified],
     (more, hidden): (usize, usize),
 ) -> String {
     let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
-    let cells: Vec<_> = rows.iter().map(cells).chain(unverified.iter().map(doubted)).collect();
+    let cells: Vec<_> =
+        rows.iter().map(|row| cells(out, row)).chain(unverified.iter().map(doubted)).collect();
     let table = if cells.is_empty() { None } else { Some(layout::table(&header, cells)) };
     let more = (more > 0).then(|| format!("{more} more: --all shows them"));
     let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
@@ -24,11 +27,11 @@ pub(super) fn table(
 }
 
 /// A row of the table.
-pub(super) fn cells(row: &Listed) -> Vec<String> {
+pub(super) fn cells(out: &Output, row: &Listed) -> Vec<String> {
     let of = row.header.addressing();
     let title = match (&row.content, &row.closed) {
         (Some(content), _) => visible(&content.title),
-        (None, Some(why)) => closed(row, why),
+        (None, Some(why)) => out.suggested(closed(row, why)),
         (None, None) => words::UNKNOWN_KIND.to_owned(),
     };
     let drill = of.drill.as_ref().map(|drill| format!("{} ", words::drill(drill)));
@@ -165,6 +168,10 @@ mod tests {
     use crate::signed::proto::{Content, Drill, DrillKind};
     use crate::world::relay::{AT, FR, Net, notification, seat};
 
+    fn here() -> Output {
+        Output::new(false, true)
+    }
+
     fn row() -> Listed {
         let net = Net::new();
         let header = &net.notification().envelope.header;
@@ -197,7 +204,7 @@ mod tests {
         assert_eq!(found, [by(None, true), by(Some(AT), false)]);
         let row = Listed { acknowledged_by: found, ..row() };
         let said = "acknowledged by you (signed by a key that has since ended), at/cert-at/duty-1";
-        assert_eq!(cells(&row)[4], said);
+        assert_eq!(cells(&here(), &row)[4], said);
         let said = json!({ "seat": "you", "key_ended": true });
         assert_eq!(json!(object(&row))["acknowledged_by"][0], said);
     }
@@ -205,7 +212,7 @@ mod tests {
     #[test]
     fn the_list_says_what_was_refused_and_whose_key_has_ended() {
         let said = |row: Listed| {
-            let cells = cells(&row);
+            let cells = cells(&here(), &row);
             format!("{} | {}", cells[4], cells[5])
         };
         assert_eq!(said(row()), r"new | Ransom\u{1b}ware");
@@ -221,8 +228,9 @@ mod tests {
 
     #[test]
     fn what_is_not_here_says_whom_to_call_or_how_it_comes() {
-        let said =
-            |closed| cells(&Listed { content: None, closed: Some(closed), ..row() })[5].clone();
+        let said = |closed| {
+            cells(&here(), &Listed { content: None, closed: Some(closed), ..row() })[5].clone()
+        };
         let call = "call at/cert-at: liaison directory show at/cert-at";
         assert_eq!(said(Closed::Expired), format!("expired before it was read here; {call}"));
         assert_eq!(said(Closed::Lost), format!("the service has lost it; {call}"));
@@ -238,28 +246,31 @@ mod tests {
         let sealed = net.seal(outside, &notification(0));
         let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
         assert!(
-            cells(&Listed { header, ..row() })[5].starts_with("DRILL (EXERCISE: CYBER) Ransom")
+            cells(&here(), &Listed { header, ..row() })[5]
+                .starts_with("DRILL (EXERCISE: CYBER) Ransom")
         );
     }
 
     #[test]
     fn what_is_muted_is_counted_and_shown_to_who_asks() {
-        let said = table(&[row()], &[], (4, 1));
+        let said = table(&here(), &[row()], &[], (4, 1));
         assert!(
             said.ends_with("\n4 more: --all shows them\n1 muted: --muted shows them"),
             "{said}"
         );
-        assert!(table(&[Listed { muted: true, ..row() }], &[], (0, 0)).contains("new; muted"));
-        assert_eq!(table(&[], &[], (0, 3)), "3 muted: --muted shows them");
+        assert!(
+            table(&here(), &[Listed { muted: true, ..row() }], &[], (0, 0)).contains("new; muted")
+        );
+        assert_eq!(table(&here(), &[], &[], (0, 3)), "3 muted: --muted shows them");
     }
 
     #[test]
     fn an_acknowledgement_that_waits_is_none_yet() {
         let waits = Listed { state: State::Waits, acknowledgement_waits: true, ..row() };
-        assert_eq!(cells(&waits)[4], "acknowledgement waits");
+        assert_eq!(cells(&here(), &waits)[4], "acknowledgement waits");
         let colleague = Listed { acknowledged_by: vec![by(Some(AT), false)], ..waits };
         assert_eq!(
-            cells(&colleague)[4],
+            cells(&here(), &colleague)[4],
             "acknowledged by at/cert-at/duty-1; your acknowledgement waits"
         );
     }

@@ -104,7 +104,7 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
         "muted": page.muted,
     });
     ctx.out.data(&object, || {
-        match listed::table(&page.messages, &page.unverified, (page.more, page.muted)) {
+        match listed::table(&ctx.out, &page.messages, &page.unverified, (page.more, page.muted)) {
             nothing if nothing.is_empty() => {
                 format!("no messages in the mailbox of {}", mail.seat.contact())
             }
@@ -120,9 +120,9 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     if let [only] = &page.messages[..]
         && !mail.is_lost(only.number)
     {
-        ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
+        ctx.out.suggest(format_args!("read it: liaison inbox read {}", only.number));
     } else if let Some(new) = page.messages.iter().find(is_new) {
-        ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
+        ctx.out.suggest(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
 }
@@ -260,7 +260,8 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     }
     if shown.asks_for_acknowledgement() {
         let number = shown.number;
-        ctx.out.say(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
+        ctx.out
+            .suggest(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
     }
     // That it was opened is told when it was shown.
     match session {

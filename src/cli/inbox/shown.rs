@@ -69,7 +69,7 @@ impl Screen<'_> {
             lines.line("acknowledged", words::by(&self.shown.acknowledged));
         }
         if let Some(whom) = &self.waits {
-            let next = "goes with the next liaison inbox, sent or sync";
+            let next = "goes with the next inbox, sent or sync";
             lines.line(
                 "acknowledged",
                 format!("by {}; that waits to be handed in, and {next}", visible(whom)),

@@ -146,7 +146,7 @@ pub(in crate::words) fn note(note: &Note) -> String {
              remises en place ; il est remis de nouveau"
         ),
         Note::HandedInLater(count) => format!(
-            "{count} attendent d’être remis : ils partent avec le prochain liaison inbox, sent ou sync"
+            "{count} attendent d’être remis : ils partent avec le prochain inbox, sent ou sync"
         ),
         Note::HandingIn(all) => {
             format!("remise de ce qui attend ici ({all}), le plus urgent d’abord")
@@ -240,7 +240,7 @@ pub(in crate::words) fn sentence(error: &ClientError) -> String {
                 Sending::Acknowledgement => "la prise en charge est scellée",
             };
             format!(
-                "{what} et attend dans la boîte d’envoi, sous {id}, et part avec le prochain liaison inbox, \
+                "{what} et attend dans la boîte d’envoi, sous {id}, et part avec le prochain inbox, \
                  sent ou sync : ne pas refaire l’envoi ; {cause}"
             )
         }
