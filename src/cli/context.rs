@@ -21,12 +21,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// From the flags and the environment.
+    /// From the flags and the environment, for whoever reads.
     ///
     /// # Errors
     /// No home, or a proxy that cannot be read.
-    pub fn new(global: Global) -> Result<Self, ClientError> {
-        let out = Output::as_typed(&global);
+    pub fn new(global: Global, out: Output) -> Result<Self, ClientError> {
         let unset = std::env::var_os("LIAISON_HOME").is_some_and(|home| home.is_empty());
         if global.home.as_ref().is_some_and(|home| home.as_os_str().is_empty()) && !unset {
             return Err(usage("--home names no folder"));

@@ -149,6 +149,7 @@ mod tests {
     use crate::office::error::Family;
 
     use super::*;
+    use crate::cli::Output;
 
     #[test]
     fn what_is_taken_out_of_a_text_is_said_and_what_else_is_wrong_is_named() {
@@ -173,8 +174,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Some(folder.path().join("home"));
         let (directory, seat) = (None, None);
-        let ctx = Context::new(Global { home, directory, seat, json: false, no_input: true });
-        let ctx = ctx.unwrap();
+        let global = Global { home, directory, seat, json: false, no_input: true };
+        let ctx = Context::new(global, Output::new(false, true)).unwrap();
         let named = texts(&ctx, &["ar=\u{200f} المركز ".to_owned()]).unwrap();
         assert_eq!(named[0].text, "المركز");
         let refused = |given: &str| texts(&ctx, &[given.to_owned()]).unwrap_err().sentence;

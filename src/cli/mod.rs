@@ -86,12 +86,14 @@ fn misused(why: &clap::Error) -> ClientError {
 pub async fn run(cli: Cli) -> ExitCode {
     let out = Output::as_typed(&cli.global);
     out.warn_of_language();
-    let done = match Context::new(cli.global) {
+    let done = match Context::new(cli.global, out.clone()) {
         Ok(ctx) => run_in(&ctx, cli.command).await,
         Err(error) => Err(error),
     };
-    match done {
+    match done.and_then(|()| out.written()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads has seen enough (`| head`).
+        Err(error) if error.reason == Here::NoReader => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error);
             ExitCode::from(exit::code(error.family))

@@ -4,7 +4,7 @@
 //! `NO_COLOR`; text that others wrote is made visible before it reaches a terminal.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::office::asked::Question;
-use crate::office::error::{ClientError, Family, Mend};
+use crate::office::error::{ClientError, Family, Here, Mend, Side};
 use crate::office::told::{Face, Note, Watch, Work};
 use crate::words::{self, Language, visible_block};
 
@@ -30,6 +30,8 @@ pub struct Output {
     language: Language,
     typed: Typed,
     listener: Option<UnboundedSender<String>>,
+    /// Why something could not be printed, the first time.
+    lost: Arc<OnceLock<io::Error>>,
     /// Why nothing can be written here, once that was found.
     disk: Arc<OnceLock<Value>>,
 }
@@ -41,8 +43,8 @@ impl Output {
         let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
         let asks = !no_input && !json && io::stdin().is_terminal();
         let language = asked_language().ok().flatten().unwrap_or_default();
-        let (typed, listener, disk) = Default::default();
-        Self { json, colour, asks, language, typed, listener, disk }
+        let (typed, listener, lost, disk) = Default::default();
+        Self { json, colour, asks, language, typed, listener, lost, disk }
     }
 
     /// As the flags and the terminal say, for commands that go on where this one was typed.
@@ -166,12 +168,30 @@ impl Output {
         object
     }
 
-    /// A reader that has gone away (`| head`) is no error.
     fn print(&self, text: &str) {
-        let _ = match &self.listener {
-            Some(listener) => listener.send(text.to_owned()).map_err(io::Error::other),
-            None => writeln!(io::stdout().lock(), "{text}"),
+        let printed = match &self.listener {
+            Some(listener) => {
+                listener.send(text.to_owned()).map_err(|_| ErrorKind::BrokenPipe.into())
+            }
+            None => write_line(&mut io::stdout().lock(), text),
         };
+        if let Err(why) = printed {
+            let _ = self.lost.set(why);
+        }
+    }
+
+    /// All that was printed has reached whoever reads it, as far as the system says.
+    ///
+    /// # Errors
+    /// Something could not be written: a command then does nothing more that rests on its being read.
+    pub fn written(&self) -> Result<(), ClientError> {
+        let Some(why) = self.lost.get() else { return Ok(()) };
+        let reason = match why.kind() {
+            ErrorKind::BrokenPipe => Here::NoReader,
+            _ => Here::NotWritten,
+        };
+        let sentence = format!("what was to be printed could not be written: {why}");
+        Err(ClientError::new(Side::Ours, Family::Unexpected, reason, sentence).after_its_object())
     }
 
     /// Something that happens while a command stays: an object for programs, a line for people.
@@ -285,6 +305,12 @@ impl Watch for Bar {
     }
 }
 
+/// Where nobody flushes, a program that ends well may have lost its last lines.
+fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(to, "{text}")?;
+    to.flush()
+}
+
 /// The language that the environment asks for, if it asks for one.
 ///
 /// # Errors
@@ -353,7 +379,6 @@ mod tests {
 
     use super::*;
     use crate::cli::args::Cli;
-    use crate::office::error::{Here, Side};
     use crate::office::told::Unkept;
 
     #[test]
@@ -382,6 +407,42 @@ mod tests {
         assert!(printed.try_recv().is_err(), "one");
         out.data_and_end(json!({ "messages": [] }), Ok(()), String::new).unwrap();
         assert_eq!(printed.try_recv().unwrap(), r#"{"messages":[]}"#);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_and_who_reads_no_more_is_told_from_a_full_disk() {
+        let out = Output::new(false, true);
+        assert_eq!(out.written(), Ok(()));
+        let (listener, printed) = unbounded_channel();
+        let out = out.told_to(listener);
+        drop(printed);
+        out.data(&json!({}), || "for nobody".to_owned());
+        assert_eq!(out.written().unwrap_err().reason, Here::NoReader);
+        let full = Output::new(false, true);
+        full.lost.set(ErrorKind::StorageFull.into()).unwrap();
+        // A clone is the same output.
+        let error = full.clone().written().unwrap_err();
+        assert_eq!((error.reason, error.family), (Here::NotWritten.into(), Family::Unexpected));
+        assert!(error.printed, "no object can be printed there");
+    }
+
+    #[test]
+    fn a_line_is_written_whole_or_its_loss_is_known() {
+        let mut room = [0; 6];
+        write_line(&mut &mut room[..], "whole").unwrap();
+        assert_eq!(&room, b"whole\n");
+        assert!(write_line(&mut &mut [0; 5][..], "whole").is_err());
+        struct Late;
+        impl Write for Late {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Err(ErrorKind::StorageFull.into())
+            }
+        }
+        assert!(write_line(&mut Late, "whole").is_err(), "what is flushed too late is lost");
     }
 
     /// Whoever pastes it acts where it was said, and nobody pastes it into the home of somebody else.

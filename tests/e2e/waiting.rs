@@ -178,6 +178,52 @@ fn who_follows_is_shown_what_waited_and_what_comes() {
     assert_eq!(world.at("status")["mailbox"]["outbox_waiting"], 0);
 }
 
+/// The other end of a pipe is gone: it ends by itself, and tells no sender of what nobody was shown.
+#[test]
+fn who_follows_for_nobody_ends_and_says_nothing_is_delivered() {
+    let world = World::new(vec![Urgency::Routine]);
+    let mut child = Command::new(readme::programs().join("liaison"))
+        .args(["--home", "at", "--json", "inbox", "list", "--follow"])
+        .current_dir(world.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first["number"], 1);
+    drop(lines);
+    world.send(FROM, vec![Urgency::Flash]);
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && !said.contains("error"), "{said}");
+    let receipts = |world: &World| {
+        let mail = world.path().join("at/directories/un.example/mail/at/cert-at/duty-1/outbox");
+        let entries = std::fs::read_dir(mail).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().join("accepted").exists()).count()
+    };
+    assert!(receipts(&world) < 2, "nobody was shown the second");
+    // It is here, and who looks is shown it.
+    assert_eq!(of(&world.at("inbox list"), "number"), [2, 1]);
+    assert_eq!(receipts(&world), 2);
+}
+
+/// A disk that is full, as a file system says it.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let world = World::new(vec![Urgency::Routine; 20]);
+    let items = world.path().join("at/directories/un.example/mail/at/cert-at/duty-1/inbox/items");
+    for command in ["inbox list", "--json inbox list", "directory list", "--json directory list"] {
+        let full = readme::run(&format!("liaison --home at {command} > /dev/full"), world.path());
+        let said = String::from_utf8_lossy(&full.stderr);
+        assert_eq!(full.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains("could not be written: No space left"), "{command}: {said}");
+        // Nothing is fetched for nobody, but what a list waits for.
+        let fetched = std::fs::read_dir(&items).unwrap().count();
+        assert!(fetched == 16 || command != "inbox list", "{fetched}");
+    }
+}
+
 /// A colleague of the sender, or a co-recipient, floods a mailbox, and is muted in this home.
 #[test]
 fn who_is_muted_is_counted_and_read_by_number() {

@@ -18,7 +18,11 @@ use super::{GONE_NOT_KEPT, gone_json, listed};
 /// Stays, and prints what comes, until the service refuses, or something is wrong on this side.
 pub(super) async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> {
     let mut said = Said::default();
-    match ctx.office.stay(muted, |arrival| hears(ctx, &mut said, arrival)).await {
+    let heard = |arrival| {
+        hears(ctx, &mut said, arrival);
+        ctx.out.written()
+    };
+    match ctx.office.stay(muted, heard).await {
         Err(why) => Err(why),
     }
 }

@@ -82,6 +82,7 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
     match ctx.office.with_first_bodies(wanted).await {
         Ok((session, mut mail)) => {
             show(ctx, &mail, wanted)?;
+            ctx.out.written()?;
             mail.finish(&session).await.map_err(ClientError::after_its_object)
         }
         Err(error) => ctx.without_service(error, |mail| show(ctx, mail, wanted)),

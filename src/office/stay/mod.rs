@@ -78,11 +78,12 @@ impl Office {
     /// Stays, and says what comes; of who is muted only if `muted`. A connection that ends is made again, for ever.
     ///
     /// # Errors
-    /// What the service refuses, or what is wrong on this side.
+    /// What the service refuses, or what is wrong on this side; what whoever hears says, and then nothing more is
+    /// collected or handed in.
     pub async fn stay(
         &self,
         muted: bool,
-        hears: impl FnMut(Arrival) + Send,
+        hears: impl FnMut(Arrival) -> Result<(), ClientError> + Send,
     ) -> Result<Infallible, ClientError> {
         let mut stay = Stay::new(muted, hears);
         loop {
@@ -91,7 +92,7 @@ impl Office {
                 return Err(stay.refused.filter(|_| is_of_keys(&why)).unwrap_or(why));
             }
             if let Some(since) = stay.way.ended(&why, self.ambient().now()) {
-                (stay.hears)(Arrival::NotConnected { since, why });
+                (stay.hears)(Arrival::NotConnected { since, why })?;
             }
             let [random] = self.ambient().bytes();
             sleep(stay.way.pause(random)).await;
@@ -102,7 +103,7 @@ impl Office {
 /// What who stays keeps from one connection to the next.
 struct Stay<'a> {
     /// Who hears what comes.
-    hears: Box<dyn FnMut(Arrival) + Send + 'a>,
+    hears: Box<dyn FnMut(Arrival) -> Result<(), ClientError> + Send + 'a>,
     /// Whether also those are shown who are muted.
     muted: bool,
     way: Way,
@@ -123,7 +124,7 @@ struct Stay<'a> {
 }
 
 impl<'a> Stay<'a> {
-    fn new(muted: bool, hears: impl FnMut(Arrival) + Send + 'a) -> Self {
+    fn new(muted: bool, hears: impl FnMut(Arrival) -> Result<(), ClientError> + Send + 'a) -> Self {
         Self {
             hears: Box::new(hears),
             muted,
@@ -155,7 +156,7 @@ impl<'a> Stay<'a> {
         self.later_due.connected();
         if self.lock.is_none() {
             self.lock = Some(mail.inbox.lock()?);
-            (self.hears)(Arrival::Waiting(mail.seat.contact()));
+            (self.hears)(Arrival::Waiting(mail.seat.contact()))?;
         }
         Box::pin(mail.begins_anew(&session, &mut self.news)).await?;
         let Err(ended) = self.follow(office, &session, &mut mail).await;
@@ -244,7 +245,7 @@ impl<'a> Stay<'a> {
                 Some(came) = spoilt.next(), if work.unchecked.is_none() => match came {
                     Ok(event) => self.take_or_sync(office, mail, &mut work, event)?,
                     Err(error) => {
-                        (self.hears)(Arrival::NotAgain(error.into()));
+                        (self.hears)(Arrival::NotAgain(error.into()))?;
                         spoilt = ask(Vec::new());
                     }
                 },
@@ -257,7 +258,7 @@ impl<'a> Stay<'a> {
                             return Err(ended.into());
                         }
                     };
-                    self.comes(office);
+                    self.comes(office)?;
                     self.take_or_sync(office, mail, &mut work, event)?;
                 }
                 () = until(self.next(&work, now)) => {}
@@ -394,12 +395,13 @@ impl<'a> Stay<'a> {
         let announced = news.announce(|number| {
             let (rows, unverified) = mail.rows(acks, &[number])?;
             let shown = rows.into_iter().filter(|row| *muted || !row.muted);
-            shown.for_each(|row| hears(Arrival::Came(Box::new(row))));
-            unverified.into_iter().for_each(|row| hears(Arrival::Doubted(Box::new(row))));
-            Ok(())
+            for row in shown {
+                hears(Arrival::Came(Box::new(row)))?;
+            }
+            unverified.into_iter().try_for_each(|row| hears(Arrival::Doubted(Box::new(row))))
         });
-        news.notes().into_iter().for_each(|note| hears(Arrival::Note(Box::new(note))));
-        announced
+        let mut notes = news.notes().into_iter().map(|note| Arrival::Note(Box::new(note)));
+        announced.and(notes.try_for_each(hears))
     }
 
     /// Says what was gone before it was collected, once.
@@ -409,18 +411,16 @@ impl<'a> Stay<'a> {
             return Ok(());
         }
         // Heard first: what is noted before may never be said.
-        (self.hears)(Arrival::Gone(gone.clone()));
-        if let Err(why) = mail.told_gone(&gone) {
-            (self.hears)(Arrival::GoneNotKept(why));
-        }
-        Ok(())
+        (self.hears)(Arrival::Gone(gone.clone()))?;
+        mail.told_gone(&gone).or_else(|why| (self.hears)(Arrival::GoneNotKept(why)))
     }
 
     /// Something came: there is a connection.
-    fn comes(&mut self, office: &Office) {
+    fn comes(&mut self, office: &Office) -> Result<(), ClientError> {
         (self.let_in, self.refused) = (true, None);
-        if let Some(since) = self.way.came() {
-            (self.hears)(Arrival::Connected { since, at: office.ambient().now() });
+        match self.way.came() {
+            Some(since) => (self.hears)(Arrival::Connected { since, at: office.ambient().now() }),
+            None => Ok(()),
         }
     }
 }
@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(work.next_bodies(now), Some(vec![10, 5]));
         work.fetching.clear();
         assert_eq!((work.next_bodies(now), work.wanted.len()), (None, 1));
-        let later = Stay::new(false, |_| {}).next(&work, now).unwrap();
+        let later = Stay::new(false, |_| Ok(())).next(&work, now).unwrap();
         assert_eq!(later, now + Duration::from_secs(1));
         assert_eq!(work.next_bodies(later), Some(vec![9]));
     }
@@ -523,16 +523,40 @@ mod tests {
         let mut paris = Whole::of(&net, FR);
         paris.take(&[items[0].clone(), gone(&items[1]), gone(&items[2])], &head);
         let (mail, untold) = (&paris.mail, Mutex::new(Vec::new()));
+        // The first time nobody hears it.
+        let mut hears = [Err(lost()), Ok(())].into_iter();
         let mut stay = Stay::new(false, |arrival| {
             if let Arrival::Gone(gone) = arrival {
                 let noted = mail.inbox.gone_untold().unwrap();
                 untold.lock().unwrap().push((gone.len(), noted.len()));
             }
+            hears.next().unwrap()
         });
+        assert_eq!(stay.say_gone(mail), Err(lost()));
         stay.say_gone(mail).unwrap();
         stay.say_gone(mail).unwrap();
-        assert_eq!(*untold.lock().unwrap(), [(2, 2)]);
+        assert_eq!(*untold.lock().unwrap(), [(2, 2), (2, 2)]);
         assert_eq!(mail.inbox.gone_untold().unwrap(), []);
+    }
+
+    #[test]
+    fn a_message_that_nobody_heard_is_announced_again() {
+        let mut net = Net::new();
+        let (items, head) = mailbox(&mut net, 2);
+        let mut paris = Whole::of(&net, FR);
+        let heard = Mutex::new(Vec::new());
+        let mut hears = [Err(lost()), Ok(()), Ok(())].into_iter();
+        let mut stay = Stay::new(false, |arrival| {
+            let Arrival::Came(row) = arrival else { return Ok(()) };
+            heard.lock().unwrap().push(row.number);
+            hears.next().unwrap()
+        });
+        paris.take(&items, &head);
+        stay.news.messages = vec![1, 2];
+        assert_eq!(stay.announce(&paris.mail), Err(lost()));
+        stay.announce(&paris.mail).unwrap();
+        stay.announce(&paris.mail).unwrap();
+        assert_eq!(*heard.lock().unwrap(), [1, 2, 1]);
     }
 
     fn id(contact: &str) -> ContactId {
@@ -546,7 +570,8 @@ mod tests {
 
     #[test]
     fn what_is_due_waits_as_long_as_the_service_says_and_nothing_is_dropped() {
-        let (mut stay, mut work, now) = (Stay::new(false, |_| {}), Work::default(), Instant::now());
+        let (mut stay, mut work, now) =
+            (Stay::new(false, |_| Ok(())), Work::default(), Instant::now());
         let dues = [1, 2, 3].map(|nth| due(Counted::Receipt, nth, "fr/cert-fr"));
         work.due = dues.clone().into();
         let next = |stay: &Stay<'_>, work: &mut Work, now| {
@@ -568,7 +593,8 @@ mod tests {
     /// More of them than the service says no to before it sends somebody away.
     #[test]
     fn what_waits_for_a_full_mailbox_is_offered_once_and_receipts_go_on() {
-        let (mut stay, mut work, now) = (Stay::new(false, |_| {}), Work::default(), Instant::now());
+        let (mut stay, mut work, now) =
+            (Stay::new(false, |_| Ok(())), Work::default(), Instant::now());
         let messages = (0..300).map(|nth| due(Counted::Message, nth, "fr/cert-fr"));
         let receipts = (300..302).map(|nth| due(Counted::Receipt, nth, "fr/cert-fr"));
         work.due = messages.chain(receipts).collect();

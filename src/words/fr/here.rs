@@ -103,6 +103,8 @@ pub(super) const fn said(here: Here) -> &'static str {
         Here::MailboxHistory => "la boîte aux lettres ne reprend pas là où elle s’était arrêtée",
         Here::Muted => "la liste des expéditeurs mis en sourdine est illisible",
         Here::NameLookup => "le nom du service n’a pas d’adresse connue ici",
+        Here::NoReader => "personne ne lit plus ce qui est affiché",
+        Here::NotWritten => "ce qui devait être affiché n’a pas pu être écrit",
         Here::NeverSynced => "il n’y a pas encore de copie de l’annuaire ici",
         Here::NothingToRetry => "rien ici n’est à renvoyer",
         Here::NotAdmitted => "l’admission n’a pas encore eu lieu",
