@@ -555,7 +555,7 @@ pub struct NotifyArgs {
     #[arg(long, value_enum, default_value_t = KindArg::Incident)]
     pub kind: KindArg,
     /// How far it may go
-    #[arg(long, value_enum, default_value_t = TlpArg::AmberStrict)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = TlpArg::AmberStrict)]
     pub tlp: TlpArg,
     /// How urgent it is
     #[arg(long, value_enum, default_value_t = UrgencyArg::Routine)]
@@ -608,11 +608,15 @@ pub enum KindArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the labels of TLP 2.0")]
 pub enum TlpArg {
+    #[value(alias = "tlp:red")]
     Red,
-    #[value(name = "amber+strict")]
+    #[value(name = "amber+strict", aliases = ["tlp:amber+strict", "amber-strict", "tlp:amber-strict"])]
     AmberStrict,
+    #[value(alias = "tlp:amber")]
     Amber,
+    #[value(alias = "tlp:green")]
     Green,
+    #[value(alias = "tlp:clear")]
     Clear,
 }
 
@@ -1249,6 +1253,7 @@ impl From<UrgencyArg> for Urgency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
     #[test]
     fn what_is_empty_points_at_nothing_and_what_is_for_ever_has_its_shape() {
@@ -1286,6 +1291,36 @@ mod tests {
         ] {
             let why = parsed(&format!("{draft}{option} "), value).expect_err(value).to_string();
             assert!(why.contains("expected one like"), "{why}");
+        }
+    }
+
+    /// As it is typed, as it is printed, as FIRST writes it.
+    #[test]
+    fn a_label_is_the_same_however_it_is_written() {
+        let labels = [
+            (TlpArg::Red, "red"),
+            (TlpArg::AmberStrict, "amber+strict"),
+            (TlpArg::AmberStrict, "amber-strict"),
+            (TlpArg::Amber, "amber"),
+            (TlpArg::Green, "green"),
+            (TlpArg::Clear, "clear"),
+        ];
+        let read = |typed: &str| {
+            let words = ["liaison", "notify", "at/cert-at", "--title", "x", "--tlp", typed];
+            match Cli::try_parse_from(words).map(|cli| cli.command) {
+                Ok(Command::Notify(args)) => Some(args.tlp),
+                _ => None,
+            }
+        };
+        for (label, word) in labels {
+            let printed = words::tlp(label.into());
+            for typed in [word, &word.to_uppercase(), &format!("TLP:{word}"), printed] {
+                assert_eq!(read(typed), Some(label), "{typed}");
+                assert_eq!(read(&typed.to_lowercase()), Some(label), "{typed}");
+            }
+        }
+        for wrong in ["", "TLP", "TLP:", "TLP: RED", "amber strict", "white"] {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 
