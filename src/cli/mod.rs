@@ -87,7 +87,10 @@ pub async fn run(cli: Cli) -> ExitCode {
     let out = Output::as_typed(&cli.global);
     out.warn_of_language();
     let done = match Context::new(cli.global, out.clone()) {
-        Ok(ctx) => run_in(&ctx, cli.command).await,
+        Ok(ctx) => {
+            let done = run_in(&ctx, cli.command).await;
+            done.map_err(|why| ctx.office.not_synced(why))
+        }
         Err(error) => Err(error),
     };
     match done.and_then(|()| out.written()) {

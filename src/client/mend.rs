@@ -111,6 +111,8 @@ pub enum Mend {
     SendAuthority(MemberId),
     /// This home waits for its admission, or the seats are in another.
     SendAuthorityOrNameHome(MemberId),
+    /// Its authority and keeper are here, and no seat of it, which alone reads the directory.
+    JoinForASeat(ContactId),
     /// The admission file is to come.
     JoinAdmitted(SeatId),
     /// The contact has joined already.

@@ -220,8 +220,13 @@ impl Office {
             return Ok(seat.clone());
         }
         let owners = self.home.keys().owners()?;
-        let waiting = owners.iter().find_map(|owner| match owner {
+        let member = owners.iter().find_map(|owner| match owner {
             Owner::Authority(member) => Some(member.clone()),
+            _ => None,
+        });
+        // Who has signed a record has a keeper.
+        let contact = owners.iter().find_map(|owner| match owner {
+            Owner::Keeper(contact) if Some(contact.member()) == member => Some(contact.clone()),
             _ => None,
         });
         let seats = owners.into_iter().filter_map(|owner| match owner {
@@ -241,9 +246,12 @@ impl Office {
                 Here::NoSeat,
                 format!("no seat's keys are in the home {}", self.home.root().display()),
             )
-            .mended_by(match waiting.filter(|_| self.name().is_ok()) {
-                Some(member) => Mend::SendAuthorityOrNameHome(member),
-                None => Mend::NameHomeOrJoinAs,
+            .mended_by(match (member, contact) {
+                (Some(_), Some(contact)) if self.name().is_ok() => Mend::JoinForASeat(contact),
+                (Some(member), None) if self.name().is_ok() => {
+                    Mend::SendAuthorityOrNameHome(member)
+                }
+                _ => Mend::NameHomeOrJoinAs,
             })),
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");

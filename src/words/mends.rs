@@ -93,6 +93,11 @@ pub fn to_do(mend: &Mend) -> String {
              liaison join {member}.admission --as {member}/CONTACT/SEAT when they have sent that file \
              back; if its seats have another home, name that with --home"
         ),
+        Mend::JoinForASeat(contact) => format!(
+            "liaison join {0}.admission --as {contact}/SEAT gives {contact} a seat, and a seat reads the \
+             directory; if it has one in another home, name that with --home",
+            contact.member()
+        ),
         Mend::JoinAdmitted(seat) => format!("liaison join {}.admission --as {seat}", seat.member()),
         Mend::AddSeatOrRecord(seat) => {
             format!("liaison seat add {seat}, or liaison record draft {}", seat.contact())
@@ -556,6 +561,7 @@ pub(super) mod tests {
             Mend::WholeFingerprint,
             Mend::SendAuthority(member.clone()),
             Mend::SendAuthorityOrNameHome(member),
+            Mend::JoinForASeat(contact.clone()),
             Mend::JoinAdmitted(seat.clone()),
             Mend::AddSeatOrRecord(seat.clone()),
             Mend::SignThenPublish(path.clone()),

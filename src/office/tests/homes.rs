@@ -118,6 +118,23 @@ fn a_home_with_an_authority_alone_is_told_to_send_it() {
     assert_eq!(of.as_str(), "fr");
 }
 
+/// Its record is signed here, and no seat of it is: it reads nothing.
+#[test]
+fn a_home_that_only_signs_is_told_how_it_gets_a_seat() {
+    let net = Net::new();
+    let (kept, _) = Kept::joined(&net);
+    let contact: ContactId = CERT.parse().unwrap();
+    kept.owns(&Owner::Keeper(contact.clone()));
+    let mend = |kept: &Kept| kept.office.seat().unwrap_err().mend.map(|mend| *mend);
+    assert_eq!(mend(&kept), Some(Mend::NameHomeOrJoinAs), "whose home that is is not known");
+    kept.owns(&Owner::Authority("at".parse().unwrap()));
+    assert_eq!(mend(&kept), Some(Mend::SendAuthorityOrNameHome("at".parse().unwrap())));
+    let (kept, _) = Kept::joined(&net);
+    kept.owns(&Owner::Keeper(contact.clone()));
+    kept.owns(&Owner::Authority(contact.member()));
+    assert_eq!(mend(&kept), Some(Mend::JoinForASeat(contact)));
+}
+
 #[test]
 fn a_home_that_is_not_there_is_no_home_without_seats() {
     let net = Net::new();

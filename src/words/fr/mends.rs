@@ -118,6 +118,11 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
              liaison join {member}.admission --as {member}/CONTACT/SEAT quand ils auront renvoyé ce \
              fichier ; si ses sièges ont un autre dossier de base, le désigner par --home"
         ),
+        Mend::JoinForASeat(contact) => format!(
+            "liaison join {0}.admission --as {contact}/SEAT donne un siège à {contact}, et un siège lit \
+             l’annuaire ; s’il en a un dans un autre dossier de base, le désigner par --home",
+            contact.member()
+        ),
         Mend::AddSeatOrRecord(seat) => {
             format!("liaison seat add {seat}, ou liaison record draft {}", seat.contact())
         }
