@@ -6,9 +6,8 @@ use serde_json::json;
 
 use crate::office::error::{ClientError, Family, Here, Mend, Rule, Side};
 use crate::office::files;
-use crate::office::join::{
-    Enrolled, Fingerprint, First, Invited, Joined, NotWhole, ToJoin, Wanted, is_of_same_key,
-};
+use crate::office::fingerprint::{Differs, Fingerprint, NotWhole};
+use crate::office::join::{Enrolled, First, Invited, Joined, ToJoin, Wanted, is_of_same_key};
 use crate::office::terms::{DirectoryName, Owner, SeatId};
 
 use super::Context;
@@ -16,7 +15,6 @@ use super::args::JoinArgs;
 use super::context::usage;
 use super::fields::{fields, named};
 use super::key::file_of;
-use super::statement::agreed;
 
 pub(super) async fn run(ctx: &Context, args: &JoinArgs) -> Result<(), ClientError> {
     let Some(path) = &args.file else { return resume(ctx).await };
@@ -89,37 +87,46 @@ fn believe(
     ctx.office.believe(invited)
 }
 
+/// What people were told is compared by the program: it shows nothing to agree to.
 fn compare(ctx: &Context, args: &JoinArgs, invited: &Invited) -> Result<(), ClientError> {
-    let (eye, telephone) = invited.fingerprint();
-    ctx.out.say(format_args!(
-        "This invites you to {}. Its fingerprint is\n    {telephone}\n    {eye}",
-        invited.name()
-    ));
+    ctx.out.say(format_args!("This invites you to {}.", invited.name()));
     if invited.registrars() == 1 {
         ctx.out.warn("one registrar decides everything here: a directory for trials");
     }
-    if let Some(given) = &args.fingerprint {
-        if invited.has(&Fingerprint::read(given).map_err(not_whole)?) {
-            return Ok(());
-        }
-        let sentence = "the fingerprint is another than the one read to you: do not use this file";
-        let (side, family) = (Side::Ours, Family::VerificationFailed);
-        return Err(ClientError::new(side, family, Here::OtherFingerprint, sentence)
-            .mended_by(Mend::AskForOtherInvitation));
-    }
-    if agreed(ctx, "Is this what the registrars read to you over the telephone? [y/N]") {
-        return Ok(());
-    }
-    let sentence = "the fingerprint was not compared, and nothing was believed";
-    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotCompared, sentence)
-        .mended_by(Mend::CompareFingerprint))
+    let typed = || ctx.out.ask(ASKED);
+    let Some(given) = args.fingerprint.clone().or_else(typed) else {
+        let sentence = "the fingerprint was not compared, and nothing was believed";
+        return Err(ClientError::new(
+            Side::Ours,
+            Family::NeedsApproval,
+            Here::NotCompared,
+            sentence,
+        )
+        .mended_by(Mend::CompareFingerprint));
+    };
+    let given = Fingerprint::read(&given).map_err(not_whole)?;
+    invited.has(&given).map_err(differs)?;
+    ctx.out.say("Its fingerprint is the one that you gave.");
+    Ok(())
+}
+
+const ASKED: &str =
+    "Type what the registrars read to you over the telephone, 12 groups of 5 digits:\n   ";
+
+fn differs(Differs { group, of }: Differs) -> ClientError {
+    let sentence = format!(
+        "the fingerprint is another than the one given, from group {group} of {of} on: unless that is \
+         a slip, do not use this file; nothing was believed"
+    );
+    ClientError::new(Side::Ours, Family::VerificationFailed, Here::OtherFingerprint, sentence)
+        .mended_by(Mend::AskForOtherInvitation)
 }
 
 fn not_whole(NotWhole { digits, others }: NotWhole) -> ClientError {
     let others =
         if others == 0 { String::new() } else { format!(" and {others} other characters") };
     let sentence = format!(
-        "--fingerprint has {digits} digits{others}: a fingerprint has 60 digits, or 64 of 0 to 9 \
+        "what was given has {digits} digits{others}: a whole fingerprint has 60 digits, or 64 of 0 to 9 \
          and a to f; nothing was compared or believed"
     );
     ClientError::new(Side::Ours, Family::Usage, Here::FingerprintForm, sentence)
@@ -229,25 +236,15 @@ mod tests {
 
     #[test]
     fn a_slip_of_a_fingerprint_is_no_other_fingerprint() {
-        let digits = ["01234"; 12].join(" ");
-        let eye = ["09af"; 16].join(" ");
-        for given in [&digits, &eye, &digits.replace(' ', "-\n"), &eye.to_uppercase()] {
-            Fingerprint::read(given).unwrap();
-        }
-        for (given, found) in [
-            ("", "has 0 digits:"),
-            (" \n", "has 0 digits:"),
-            (&digits[1..], "has 59 digits:"),
-            (&format!("{digits} 1"), "has 61 digits:"),
-            (&eye[1..], "has 31 digits and 32 other characters:"),
-            (&format!("{digits}\n{eye}"), "has 92 digits and 32 other characters:"),
-            (&format!("{digits},"), "has 60 digits and 1 other characters:"),
-            (&eye.replacen('f', "g", 1), "has 32 digits and 32 other characters:"),
-            ("DIGITS", "has 0 digits and 6 other characters:"),
-        ] {
-            let error = not_whole(Fingerprint::read(given).unwrap_err());
+        for (digits, others, found) in
+            [(11, 0, "has 11 digits:"), (31, 32, "has 31 digits and 32 other characters:")]
+        {
+            let error = not_whole(NotWhole { digits, others });
             assert_eq!((error.reason.code(), error.family), ("FINGERPRINT_FORM", Family::Usage));
             assert!(error.sentence.contains(found), "{error}");
         }
+        let error = differs(Differs { group: 3, of: 12 });
+        assert_eq!(error.family, Family::VerificationFailed);
+        assert!(error.sentence.contains("from group 3 of 12 on"), "{error}");
     }
 }

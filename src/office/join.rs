@@ -23,6 +23,7 @@ use crate::signed::proto::{self, Custody};
 
 use super::Office;
 use super::drafts::{Fields, Said};
+use super::fingerprint::{Differs, Fingerprint};
 
 /// An invitation that nobody has compared yet.
 pub struct Invited(Invitation);
@@ -48,51 +49,13 @@ impl Invited {
         self.0.trust().charter().registrars.len()
     }
 
-    /// Its fingerprint as it is compared by eye, and as it is read over the telephone.
-    #[must_use]
-    pub fn fingerprint(&self) -> (String, String) {
-        self.0.fingerprint()
-    }
-
     /// Whether this is its fingerprint, in either form.
-    #[must_use]
-    pub fn has(&self, given: &Fingerprint) -> bool {
-        let (eye, telephone) = self.0.fingerprint();
-        [bare(&eye), bare(&telephone)].contains(&given.0)
-    }
-}
-
-/// A fingerprint that was given, whole: without the spaces and hyphens that people see it with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint(String);
-
-/// No whole fingerprint: a slip of the hand is none of whoever made the invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotWhole {
-    /// Digits that were given.
-    pub digits: usize,
-    /// Other characters besides.
-    pub others: usize,
-}
-
-impl Fingerprint {
-    /// What was given: 60 digits, or 64 of 0 to 9 and a to f.
     ///
     /// # Errors
-    /// [`NotWhole`].
-    pub fn read(given: &str) -> Result<Self, NotWhole> {
-        let bare = bare(given);
-        let digits = bare.chars().filter(char::is_ascii_digit).count();
-        let others = bare.chars().count() - digits;
-        let whole = (digits, others) == (60, 0)
-            || (digits + others == 64 && bare.chars().all(|digit| digit.is_ascii_hexdigit()));
-        if whole { Ok(Self(bare)) } else { Err(NotWhole { digits, others }) }
+    /// [`Differs`].
+    pub fn has(&self, given: &Fingerprint) -> Result<(), Differs> {
+        given.is_of(&self.0.fingerprint())
     }
-}
-
-fn bare(fingerprint: &str) -> String {
-    let shown = |shown: char| shown.is_whitespace() || shown == '-';
-    fingerprint.replace(shown, "").to_lowercase()
 }
 
 /// A member's admission that nobody has compared yet.

@@ -23,6 +23,7 @@ pub mod exposure;
 pub mod fate;
 mod faults;
 pub mod files;
+pub mod fingerprint;
 pub mod hand_in;
 pub mod how;
 pub mod inbox;

@@ -79,7 +79,9 @@ pub fn to_do(mend: &Mend) -> String {
             "ask the registrars for a new file, and whether they made this one".to_owned()
         }
         Mend::AskForOtherInvitation => {
-            "call the registrars at a number you know, and ask for another invitation".to_owned()
+            "look whether it is given as it was read to you; if it is, call the registrars at a number \
+             you know, and ask for another invitation"
+                .to_owned()
         }
         Mend::CompareFingerprint => {
             "call the registrars, and add --fingerprint \"DIGITS\"".to_owned()

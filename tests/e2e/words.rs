@@ -224,9 +224,18 @@ fn a_slip_is_told_from_a_forgery_and_from_a_command() {
     let other = digits.chars().map(|digit| if digit == '7' { '8' } else { digit });
     let other = refused(&join(&other.collect::<String>().replace("00", "11")), folder);
     assert_eq!(other, (Some(6), "OTHER_FINGERPRINT".to_owned()));
-    assert!(
-        run(&format!("liaison {}", join(&digits.replace(' ', " \n "))), folder).status.success()
-    );
+    let said = |given: &str| {
+        let joined = run(&format!("liaison {}", join(given)), folder);
+        assert!(joined.status.success(), "{given}");
+        String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned()
+    };
+    // Nothing is shown that could be agreed to without a telephone.
+    assert!(!said(&digits.replace(' ', " \n ")).contains(&digits[..5]));
+    let persian = digits.chars().map(|digit| match digit.to_digit(10) {
+        Some(digit) => char::from_u32(0x6f0 + digit).unwrap(),
+        None => '\u{a0}',
+    });
+    said(&persian.collect::<String>());
 
     let usage = (Some(2), "USAGE".to_owned());
     for typed in ["", "nothing", "notify", "directory list --level high", "inbox read x --bogus"] {

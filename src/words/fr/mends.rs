@@ -102,9 +102,11 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
         Mend::AskForNewFile => {
             "demander aux greffiers un nouveau fichier, et s’ils ont fait celui-ci".to_owned()
         }
-        Mend::AskForOtherInvitation => "appeler les greffiers à un numéro déjà connu, et demander une autre \
-                                        invitation"
-            .to_owned(),
+        Mend::AskForOtherInvitation => {
+            "voir si elle est donnée comme elle a été lue ; si oui, appeler les greffiers à un numéro déjà \
+             connu, et demander une autre invitation"
+                .to_owned()
+        }
         Mend::CompareFingerprint => {
             "appeler les greffiers, et ajouter --fingerprint \"DIGITS\"".to_owned()
         }

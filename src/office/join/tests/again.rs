@@ -250,8 +250,8 @@ fn an_admission_to_another_directory_of_that_name_is_compared_by_its_own_invitat
     let text = crate::client::armour::write(Kind::Admission, &file);
     let of = |office: &Office| office.home.invitation(&name()).unwrap().fingerprint();
     let asked = world.fr.to_join(&text).unwrap().invited;
-    assert_eq!(asked.fingerprint(), of(&other.fr));
-    assert_ne!(asked.fingerprint(), of(&world.fr));
+    assert_eq!(asked.0.fingerprint(), of(&other.fr));
+    assert_ne!(asked.0.fingerprint(), of(&world.fr));
     assert!(!world.fr.has_compared(&asked));
     assert!(world.fr.to_join("no file").is_err());
 }
@@ -278,7 +278,7 @@ fn a_later_charter_of_the_same_directory_was_not_compared_with_the_first() {
         v1::Invitation { charter, checkpoint: bytes::Bytes::new(), ..world.log.invitation() };
     let later = Invited::read(&crate::client::armour::write(Kind::Invitation, &later)).unwrap();
     let shown = Charters::of_file(&next.write()).unwrap().unwrap().all().remove(0);
-    assert_eq!(later.fingerprint(), (shown.fingerprint, shown.fingerprint_telephone));
+    assert_eq!(later.0.fingerprint(), (shown.fingerprint, shown.fingerprint_telephone));
     assert!(!newcomer.has_compared(&later), "that it is of the same genesis proves nothing");
     // Whoever has folded the log has seen that one follows the other.
     assert!(world.fr.has_compared(&later));
