@@ -531,6 +531,19 @@ pub enum DirectoryCommand {
     },
     /// Fold the whole log again, from entry 0, and compare
     Verify,
+    /// Let a directory be meant where none is named, if this home has joined several
+    Use {
+        /// The directory: un.example
+        name: DirectoryName,
+    },
+    /// Use a directory no more in this home; its log hears nothing of it, and nothing is deleted
+    Forget {
+        /// The directory: un.example
+        name: DirectoryName,
+        /// Its name again, if something waits to be handed in there
+        #[arg(long, value_name = "NAME")]
+        yes: Option<DirectoryName>,
+    },
 }
 
 /// What a notification says, and to whom.

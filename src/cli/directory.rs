@@ -14,12 +14,13 @@ use crate::office::error::ClientError;
 use crate::office::reach::Part;
 use crate::office::seen::Seen;
 use crate::office::sync::current;
-use crate::office::terms::{Level, MemberId};
+use crate::office::terms::{DirectoryName, Level, MemberId};
 use crate::words::{self, visible};
 
 use super::Context;
 use super::args::LevelArg;
 use super::layout::{self, Lines};
+use super::statement::confirmed;
 
 /// `liaison directory list`.
 ///
@@ -85,6 +86,47 @@ pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
     if let [only] = &found.contacts[..] {
         ctx.out.suggest(format_args!("more: liaison directory show {}", only.entry.called.contact));
     }
+    Ok(())
+}
+
+/// `liaison directory use`.
+///
+/// # Errors
+/// It was not joined; files.
+pub(crate) fn prefer(ctx: &Context, name: &DirectoryName) -> Result<(), ClientError> {
+    ctx.office.prefers(name)?;
+    ctx.out.data(&json!({ "directory": name.as_str(), "default": true }), || name.to_string());
+    ctx.out.say(format_args!("{name} is meant from now on where no --directory is given"));
+    Ok(())
+}
+
+/// `liaison directory forget`.
+///
+/// # Errors
+/// It was not joined; something waits there, and nobody agreed; files.
+pub(crate) fn forget(
+    ctx: &Context,
+    name: &DirectoryName,
+    yes: Option<&DirectoryName>,
+) -> Result<(), ClientError> {
+    let leaving = ctx.office.leaving(name)?;
+    if !leaving.waits.is_empty() {
+        let seats = leaving.waits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        ctx.out.warn(format_args!(
+            "what {seats} sent waits to be handed in at {name}, and would wait for ever"
+        ));
+        confirmed(ctx, name.as_str(), yes.map(DirectoryName::as_str))?;
+    }
+    ctx.office.leave(&leaving)?;
+    let folder = &leaving.folder;
+    ctx.out.data(&json!({ "directory": name.as_str(), "forgotten": true, "kept": folder }), || {
+        name.to_string()
+    });
+    ctx.out.suggest(format_args!(
+        "{name} is used no more here. What was collected and sent stays in {}; liaison join INVITATION takes it \
+         up again",
+        folder.display()
+    ));
     Ok(())
 }
 

@@ -125,6 +125,10 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         }
         Command::Directory(DirectoryCommand::Who { word }) => directory::who(ctx, &word).await,
         Command::Directory(DirectoryCommand::Verify) => directory::verify(ctx).await,
+        Command::Directory(DirectoryCommand::Use { name }) => directory::prefer(ctx, &name),
+        Command::Directory(DirectoryCommand::Forget { name, yes }) => {
+            directory::forget(ctx, &name, yes.as_ref())
+        }
         Command::Notify(args) => notify::notify(ctx, args).await,
         Command::Inbox(args) => inbox::inbox(ctx, args).await,
         Command::Sent(args) => sent::sent(ctx, args).await,

@@ -47,6 +47,9 @@ pub struct Home {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The directory that is meant where none is named and several were joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
     /// The directories joined, by name.
     #[serde(default)]
     pub directories: BTreeMap<String, DirectoryConfig>,
@@ -70,6 +73,14 @@ pub struct Addresses {
     pub good: Vec<Address>,
     /// What cannot be used, and the file in which it stands.
     pub bad: Vec<(PathBuf, InvalidAddress)>,
+}
+
+impl Config {
+    /// The default, if it is joined still.
+    fn meant(&self) -> Option<&str> {
+        let default = self.default.as_deref();
+        default.filter(|default| self.directories.contains_key(*default))
+    }
 }
 
 impl Addresses {
@@ -207,17 +218,18 @@ impl Home {
         Ok(files::replace(&path, text.as_bytes())?)
     }
 
-    /// The directory of this name; without a name, the only one.
+    /// The directory of this name; without a name, the only one, or the default.
     ///
     /// # Errors
-    /// It was not joined; none was, or several.
+    /// It was not joined; none was, or several and none is the default.
     pub fn directory(&self, name: Option<&DirectoryName>) -> Result<DirectoryName, HomeError> {
         let config = self.config()?;
         let mut joined = config.directories.keys();
+        let name = name.map(DirectoryName::as_str).or(config.meant());
         let found = match (name, joined.next(), joined.next()) {
             (Some(name), _, _) => {
-                let joined = config.directories.contains_key(name.as_str());
-                joined.then_some(name.as_str()).ok_or(HomeError::NotJoined(name.to_string()))?
+                let joined = config.directories.contains_key(name);
+                joined.then_some(name).ok_or(HomeError::NotJoined(name.to_owned()))?
             }
             (None, None, _) => {
                 self.is_there()?;
@@ -232,6 +244,28 @@ impl Home {
         found.parse().map_err(|_| HomeError::NotJoined(found.to_owned()))
     }
 
+    /// Lets a directory be meant where none is named.
+    ///
+    /// # Errors
+    /// It was not joined; files.
+    pub fn prefer(&self, name: &DirectoryName) -> Result<(), HomeError> {
+        self.joined(name)?;
+        self.set_config(&Config { default: Some(name.to_string()), ..self.config()? })
+    }
+
+    /// Uses a directory no more. What stands in its folder stays there, and whoever joins again goes on with it.
+    ///
+    /// # Errors
+    /// It was not joined; files.
+    pub fn leave(&self, name: &DirectoryName) -> Result<(), HomeError> {
+        let mut config = self.config()?;
+        if config.directories.remove(name.as_str()).is_none() {
+            return Err(HomeError::NotJoined(name.to_string()));
+        }
+        config.default.take_if(|default| default.as_str() == name.as_str());
+        self.set_config(&config)
+    }
+
     /// Takes in an invitation, after its fingerprint was compared by people. Joining again takes
     /// over the new addresses.
     ///
@@ -239,9 +273,9 @@ impl Home {
     /// Another directory of the same name was joined before; files.
     pub fn join(&self, invitation: &Invitation) -> Result<DirectoryName, HomeError> {
         let name = invitation.trust().name().clone();
-        if let Ok(before) = self.trust(&name)
-            && before.genesis() != invitation.trust().genesis()
-        {
+        // Also of one that was left meanwhile: what is kept of it is no other's.
+        let before = self.trust(&name).or_else(|_| self.invitation_kept(&name));
+        if before.is_ok_and(|before| before.genesis() != invitation.trust().genesis()) {
             return Err(HomeError::OtherGenesis(name));
         }
         format::claim(&self.root)?;
@@ -351,6 +385,12 @@ impl Home {
     fn invitation_file(&self, name: &DirectoryName, joined: &DirectoryConfig) -> PathBuf {
         let usual = || self.folder(name).join("invitation");
         joined.invitation.as_ref().map_or_else(usual, |path| self.root.join(path))
+    }
+
+    /// What the invitation says that stands in a directory's folder, joined or not.
+    fn invitation_kept(&self, name: &DirectoryName) -> Result<Trust, HomeError> {
+        let text = files::read(&self.folder(name).join("invitation"), armour::FILE_BYTES as u64)?;
+        Ok(Invitation::read(&String::from_utf8_lossy(&text))?.into_trust())
     }
 
     fn known_addresses(&self, name: &DirectoryName) -> Result<Vec<Address>, HomeError> {

@@ -68,7 +68,9 @@ pub fn to_do(mend: &Mend) -> String {
         Mend::Join => "liaison join INVITATION".to_owned(),
         Mend::JoinAs => "liaison join INVITATION --as SEAT".to_owned(),
         Mend::JoinThenSync => "liaison join INVITATION; liaison sync".to_owned(),
-        Mend::NameDirectory => "liaison --directory NAME ...".to_owned(),
+        Mend::NameDirectory => {
+            "liaison directory use NAME; for once, liaison --directory NAME ...".to_owned()
+        }
         Mend::NameSeat => "name one with --as".to_owned(),
         Mend::NamePerson(role) => format!("name one with --{} ID", role.name()),
         Mend::OtherHomeOrSeat => {

@@ -6,6 +6,7 @@
 //! is listed, and is said to be expired.
 
 pub mod find;
+pub mod joined;
 pub mod page;
 pub mod verify;
 

@@ -85,6 +85,24 @@ fn an_invitation_is_compared_by_its_fingerprint_in_either_form() {
     assert!(invited.has(&Fingerprint::read(&eye).unwrap()).is_err());
 }
 
+/// What is kept of it is no other's.
+#[test]
+fn who_left_a_directory_goes_on_with_it_and_with_no_other_of_its_name() {
+    let (world, other) = (World::new(), World::new());
+    let invited = |world: &World| {
+        let text = crate::client::armour::write(Kind::Invitation, &world.log.invitation());
+        Invited::read(&text).unwrap()
+    };
+    let name = world.fr.believe(&invited(&world)).unwrap();
+    let left = world.fr.leaving(&name).unwrap();
+    world.fr.leave(&left).unwrap();
+    assert!(!world.fr.has_joined(&name).unwrap());
+    let why = world.fr.believe(&invited(&other)).unwrap_err();
+    assert_eq!(why.family, Family::VerificationFailed, "{why}");
+    assert_eq!(world.fr.believe(&invited(&world)).unwrap(), name);
+    assert!(world.fr.has_joined(&name).unwrap());
+}
+
 #[test]
 fn only_the_very_charter_that_was_compared_is_believed_without_asking() {
     let world = World::new();

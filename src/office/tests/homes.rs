@@ -5,17 +5,18 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::whole::{Told, office};
+use crate::world::relay::NAME;
 use super::*;
 use crate::client::armour;
 use crate::client::clocks::{Clocks, Wrong};
 use crate::client::error::{ClientError, Family, Side};
-use crate::client::home::Home;
+use crate::client::home::{DirectoryConfig, Home};
 use crate::client::keys::{Owner, read_public};
 use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
-use crate::domain::ids::ContactId;
+use crate::domain::ids::{ContactId, DirectoryName};
 use crate::office::Office;
 use crate::office::standing::{of_clocks, wrong_clock};
 
@@ -359,4 +360,40 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &to).unwrap();
         }
     }
+}
+
+#[test]
+fn a_directory_is_the_default_or_used_no_more_and_nothing_of_it_is_lost() {
+    let net = Net::new();
+    let (kept, _) = Kept::joined(&net);
+    let (office, home) = (&kept.office, &kept.office.home);
+    let [own, other, nowhere]: [DirectoryName; 3] =
+        [NAME, "other.example", "no.example"].map(|name| name.parse().unwrap());
+    let mut config = home.config().unwrap();
+    config.directories.insert(other.to_string(), DirectoryConfig::default());
+    home.set_config(&config).unwrap();
+    let meant = || home.directory(None).map_err(|why| ClientError::from(why).reason);
+    assert_eq!(meant(), Err(Here::SeveralDirectories.into()));
+    office.prefers(&other).unwrap();
+    assert_eq!(meant(), Ok(other.clone()));
+    assert_eq!(home.directory(Some(&own)).unwrap(), own, "what is named is meant");
+    assert_eq!(office.prefers(&nowhere).unwrap_err().reason, Here::NotJoined);
+    assert_eq!(office.leaving(&nowhere).unwrap_err().reason, Here::NotJoined);
+    assert_eq!(meant(), Ok(other.clone()));
+    office.leave(&office.leaving(&other).unwrap()).unwrap();
+    assert_eq!((meant(), home.config().unwrap().default), (Ok(own.clone()), None));
+
+    // What waits is told before.
+    kept.owns(&owner(FR));
+    let leaving = office.leaving(&own).unwrap();
+    assert_eq!(leaving.waits, []);
+    let sealed = net.notification();
+    let outbox = Outbox::of(&leaving.folder.join("mail").join(FR).join("outbox"));
+    outbox.put((sealed.id, sealed.header_digest), &Request::submit(sealed.envelope)).unwrap();
+    let leaving = office.leaving(&own).unwrap();
+    assert_eq!(leaving.waits, [seat(FR)]);
+    office.leave(&leaving).unwrap();
+    assert_eq!(meant(), Err(Here::NotJoined.into()));
+    assert_eq!(outbox.pending().unwrap(), [sealed.id]);
+    assert!(leaving.folder.join("entries").exists());
 }

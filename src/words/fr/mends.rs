@@ -23,7 +23,6 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
         | Mend::Join
         | Mend::JoinAs
         | Mend::JoinThenSync
-        | Mend::NameDirectory
         | Mend::JoinAdmitted(_)
         | Mend::ListKeys
         | Mend::ToPkcs8(_)
@@ -120,6 +119,9 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
              liaison join {member}.admission --as {member}/CONTACT/SEAT quand ils auront renvoyé ce \
              fichier ; si ses sièges ont un autre dossier de base, le désigner par --home"
         ),
+        Mend::NameDirectory => {
+            "liaison directory use NAME ; pour une fois, liaison --directory NAME ...".to_owned()
+        }
         Mend::JoinForASeat(contact) => format!(
             "liaison join {0}.admission --as {contact}/SEAT donne un siège à {contact}, et un siège lit \
              l’annuaire ; s’il en a un dans un autre dossier de base, le désigner par --home",
