@@ -11,6 +11,7 @@ use crate::office::error::{ClientError, Reason};
 use crate::office::keys::Turn;
 use crate::words;
 
+use super::output::Output;
 use super::{Context, layout, sent};
 
 /// `liaison doctor`.
@@ -19,12 +20,8 @@ use super::{Context, layout, sent};
 /// The first check that failed gives the exit code.
 pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     let report = Box::pin(ctx.office.examined()).await;
-    let mut checks = Checks::default();
+    let mut checks = Checks::of(&ctx.out);
     report.all.iter().for_each(|one| checks.take(&name(&one.of), &one.found));
-    for row in &mut checks.rows {
-        row.message = ctx.out.suggested(&row.message);
-        row.mend = row.mend.as_ref().map(|mend| ctx.out.suggested(mend));
-    }
     let state = words::state(report.frozen.as_ref());
     let object = json!({ "ok": checks.failed.is_none(), "state": state, "checks": checks.rows });
     ctx.out.data(&object, || {
@@ -37,8 +34,8 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     checks.end()
 }
 
-#[derive(Default)]
 struct Checks {
+    out: Output,
     rows: Vec<Row>,
     failed: Option<ClientError>,
 }
@@ -99,13 +96,17 @@ impl Row {
 }
 
 impl Checks {
+    fn of(out: &Output) -> Self {
+        Self { out: out.clone(), rows: Vec::new(), failed: None }
+    }
+
     fn take(&mut self, check: &str, found: &Found) {
         let (check, row) = (check.to_owned(), Row::default());
         let row = match found {
-            Found::Well(of) => Row { check, message: well(of), ..row },
+            Found::Well(of) => Row { check, message: self.out.suggested(well(of)), ..row },
             Found::Doubt(of) => {
-                let mend = of.mend().as_ref().map(words::to_do);
-                let (result, message) = (Mark::Warning, doubt(of));
+                let mend = of.mend().as_ref().map(|mend| self.out.to_do(mend));
+                let (result, message) = (Mark::Warning, self.out.suggested(doubt(of)));
                 Row { result, check, message, mend, ..row }
             }
             Found::Skipped(of) => Row { result: Mark::Skipped, check, message: lack(of), ..row },
@@ -125,7 +126,7 @@ impl Checks {
             message: why.sentence.to_string(),
             side: Some(why.side.to_string()),
             reason: Some(why.reason.clone()),
-            mend: why.mend.as_deref().map(words::to_do),
+            mend: why.mend.as_deref().map(|mend| self.out.to_do(mend)),
         });
         self.failed.get_or_insert_with(|| why.clone());
     }
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_gives_the_exit_code() {
-        let mut checks = Checks::default();
+        let mut checks = Checks::of(&Output::new(false, true));
         checks.take("a", &Found::Well(Well::Rules));
         assert!(checks.failed.is_none());
         let failure = |family| ClientError::new(Side::Network, family, "X", "broken");

@@ -15,6 +15,7 @@ use crate::words;
 use super::Context;
 use super::directory::seen_object;
 use super::layout::Lines;
+use super::output::Output;
 
 /// `liaison status`.
 ///
@@ -22,7 +23,7 @@ use super::layout::Lines;
 /// The home cannot be read.
 pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
     let of = ctx.office.status()?;
-    let warnings = warnings(&of).iter().map(|of| ctx.out.suggested(of)).collect::<Vec<_>>();
+    let warnings = warnings(&ctx.out, &of);
     let object = json!({
         "home": of.home.display().to_string(),
         "keys": of.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -107,34 +108,38 @@ fn mailbox_lines(of: &Mailbox, lines: &mut Lines) {
 }
 
 /// What people should do, in the order of the lines.
-fn warnings(of: &Status) -> Vec<String> {
+fn warnings(out: &Output, of: &Status) -> Vec<String> {
     let mut warnings = Vec::new();
     match &of.copy {
         CopyHere::Holds(holds) if holds.seen.stale => {
-            warnings.push("the copy of the directory is stale: liaison sync".to_owned());
+            warnings.push(out.suggested("the copy of the directory is stale: liaison sync"));
         }
         CopyHere::Holds(_) => {}
         CopyHere::Unnamed(why) => {
             let mend = why.mend.as_ref();
-            warnings.extend(mend.map(|mend| format!("{}: {}", why.sentence, words::to_do(mend))));
+            warnings.extend(mend.map(|mend| format!("{}: {}", why.sentence, out.to_do(mend))));
         }
-        CopyHere::Lacks(_, why) => warnings.extend(words::mend(why)),
+        CopyHere::Lacks(_, why) => {
+            warnings.extend(why.what_mends().map(|mend| out.to_do(&mend)));
+        }
     }
     if let OwnSeat::Judged(own) = &of.seat {
-        warn_of_seat(own, &mut warnings);
+        warn_of_seat(out, own, &mut warnings);
     }
     // A newer one may be shown by now: who asks sees it.
     let service = of.service.as_ref().and_then(words::service_runs_out);
-    warnings.extend(service.map(|said| format!("{said}, if liaison doctor says so, too")));
+    warnings.extend(
+        service.map(|said| out.suggested(format_args!("{said}, if liaison doctor says so, too"))),
+    );
     warnings
 }
 
-fn warn_of_seat(own: &Judged, warnings: &mut Vec<String>) {
+fn warn_of_seat(out: &Output, own: &Judged, warnings: &mut Vec<String>) {
     let seat = &own.seat;
     let mend = own.fault.as_ref().and_then(|why| why.mend.as_ref());
-    warnings.extend(mend.map(|mend| format!("{seat} cannot be used: {}", words::to_do(mend))));
+    warnings.extend(mend.map(|mend| format!("{seat} cannot be used: {}", out.to_do(mend))));
     let runs_out = |life: Option<&Life>, what: &str, mend: &str| {
-        life.and_then(|life| words::runs_out(life, what, mend))
+        life.and_then(|life| words::runs_out(life, what, &out.suggested(mend)))
     };
     let record = own.publishes().map(|(_, _, life)| life);
     warnings.extend(runs_out(record, "what your contact publishes", "liaison record draft"));
@@ -142,7 +147,7 @@ fn warn_of_seat(own: &Judged, warnings: &mut Vec<String>) {
     warnings.extend(runs_out(own.seal_key.as_ref(), &seal_key, "liaison seat rotate"));
     if own.changes_keys {
         let waits = format!("new keys of {seat} wait to be listed: liaison seat rotate --show");
-        warnings.push(waits);
+        warnings.push(out.suggested(waits));
     }
 }
 

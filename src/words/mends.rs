@@ -98,8 +98,8 @@ pub fn to_do(mend: &Mend) -> String {
              back; if its seats have another home, name that with --home"
         ),
         Mend::JoinForASeat(contact) => format!(
-            "liaison join {0}.admission --as {contact}/SEAT gives {contact} a seat, and a seat reads the \
-             directory; if it has one in another home, name that with --home",
+            "liaison join {0}.admission --as {contact}/SEAT makes a seat, and a seat reads the directory; if \
+             {contact} has one in another home, name that with --home",
             contact.member()
         ),
         Mend::JoinAdmitted(seat) => format!("liaison join {}.admission --as {seat}", seat.member()),
@@ -476,11 +476,13 @@ pub(super) mod tests {
         line.replace("MEMBER/CONTACT/SEAT", "fr/cert/duty-9")
             .replace("/CONTACT/SEAT", "/cert/duty-9")
             .replace("NEW_NAME", "duty-9")
+            .replace("fr/cert/SEAT", "fr/cert/duty-9")
             .replace("SEAT...", "fr/cert/duty-9")
             .replace("SEAT", "fr/cert/duty-9")
             .replace("CONTACT", "fr/cert")
             .replace("LEVEL", "technical")
             .replace("NUMBER", "3")
+            .replace("use NAME", "use un.example")
     }
 
     /// The variants, as the source has them.

@@ -125,7 +125,10 @@ fn a_service_that_moves_twice_is_followed_and_no_file_is_edited() {
     moving.good("cmp one/config.toml before.toml && cmp two/config.toml before.toml");
     // Whoever heard nothing of it is told what helps.
     moving.stop();
-    says(&moving.ends(&sync("one"), 3), &["NO_CONNECTION", "liaisond invitation", "liaison join"]);
+    says(
+        &moving.ends(&sync("one"), 3),
+        &["NO_CONNECTION", "liaisond invitation", "liaison --home one join"],
+    );
     // Who has joined has nothing else to do than to take the new invitation in.
     moving.serves(a, &format!("\"localhost:{a}\""));
     moving.good("liaisond --home service invitation --out new.liaison");

@@ -114,7 +114,7 @@ fn every_command_of_the_readme_runs() {
         "place() { grep -n \"$1\" kept.txt | cut -d: -f1; }",
         "[ $(place '^It is kept here') -lt $(place 'Call:') ]",
         "[ $(place 'Call:') -lt $(place '^error: it is sealed and waits') ]",
-        "grep 'to mend it: liaison sent, in a while' kept.txt",
+        "grep 'to mend it: liaison --home pt sent, in a while' kept.txt",
         "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --reply-to $KEPT --title More --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
         // What was sealed before that is sealed again: once, under its name, before its answers, which name it.

@@ -178,7 +178,7 @@ fn what_goes_wrong_is_mended_by_what_is_said() {
         says 'signed already' liaison --home alice admin approve $id --yes
         liaison --home bob admin approve $id --yes
         liaison --home bob admin commit $id --yes
-        says 'liaison charter draft' liaison --home alice admin propose statement beside.draft --yes
+        says 'liaison --home alice charter draft' liaison --home alice admin propose statement beside.draft --yes
         # Of two that wait the other is overtaken.
         for seconds in 1000 2000; do
             liaison --home alice charter draft --set stale-after=$seconds --out $seconds.draft
@@ -187,36 +187,36 @@ fn what_goes_wrong_is_mended_by_what_is_said() {
         liaison --home bob admin approve $(cat 1000.id) --yes
         liaison --home bob admin commit $(cat 1000.id) --yes
         for act in approve commit; do
-            says "liaison admin abort $(cat 2000.id)" liaison --home bob admin $act $(cat 2000.id) --yes
-            also 'liaison charter draft'
-            lacks 'liaison sync'
+            says "liaison --home bob admin abort $(cat 2000.id)" liaison --home bob admin $act $(cat 2000.id) --yes
+            also 'liaison --home bob charter draft'
+            lacks 'bob sync'
         done
 
         # The wrong one of the two ports.
         says 'the port of members' liaison --home alice admin show --address 127.0.0.1:$PORT
-        lacks 'liaison doctor'
+        lacks 'alice doctor'
         sed "s/:$PORT/:$ADMIN/" erin/config.toml > wrong.toml
         cp -r erin wrong
         cp wrong.toml wrong/config.toml
         rm -f wrong/directories/*/addresses
         says 'the port of the administration' liaison --home wrong sync
         says 'the port of the administration' liaison --home wrong doctor
-        lacks 'mend it: liaison doctor'
+        lacks 'mend it: liaison --home wrong doctor'
 
         # An auditor reads no details, and a member waits for its admission.
         member at
         for waiting in sync doctor status; do
-            says 'liaison join at.admission --as at/' liaison --home at $waiting
+            says 'liaison --home at join at.admission --as at/' liaison --home at $waiting
             also 'at.authority'
-            lacks 'mend it: liaison sync'
-            lacks 'warning: liaison sync'
+            lacks 'mend it: liaison --home at sync'
+            lacks 'warning: liaison --home at sync'
         done
         admitted at
         liaison --home at join at.admission --as at/cert/duty-1 --name en=CERT.at --telephone '+43 1 000000'
         says 'registrars only' liaison --home erin sync
         lacks 'did not hand over'
         says 'registrars only' liaison --home erin directory show at/cert
-        lacks 'liaison sync asks'
+        lacks 'sync asks'
         run liaison --home erin doctor
         lacks 'did not hand over'
 

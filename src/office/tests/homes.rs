@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::whole::{Told, office};
-use crate::world::relay::NAME;
 use super::*;
 use crate::client::armour;
 use crate::client::clocks::{Clocks, Wrong};
@@ -19,6 +18,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::office::Office;
 use crate::office::standing::{of_clocks, wrong_clock};
+use crate::world::relay::NAME;
 
 const CERT: &str = "fr/cert-fr";
 

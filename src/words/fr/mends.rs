@@ -102,7 +102,7 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
             "demander aux greffiers un nouveau fichier, et s’ils ont fait celui-ci".to_owned()
         }
         Mend::AskForOtherInvitation => {
-            "voir si elle est donnée comme elle a été lue ; si oui, appeler les greffiers à un numéro déjà \
+            "voir si elle est donnée comme elle a été lue ; si oui, appeler les greffiers à un numéro déjà \
              connu, et demander une autre invitation"
                 .to_owned()
         }
@@ -120,11 +120,11 @@ pub(in crate::words) fn to_do(mend: &Mend) -> String {
              fichier ; si ses sièges ont un autre dossier de base, le désigner par --home"
         ),
         Mend::NameDirectory => {
-            "liaison directory use NAME ; pour une fois, liaison --directory NAME ...".to_owned()
+            "liaison directory use NAME ; pour une fois, liaison --directory NAME ...".to_owned()
         }
         Mend::JoinForASeat(contact) => format!(
-            "liaison join {0}.admission --as {contact}/SEAT donne un siège à {contact}, et un siège lit \
-             l’annuaire ; s’il en a un dans un autre dossier de base, le désigner par --home",
+            "liaison join {0}.admission --as {contact}/SEAT crée un siège, et un siège lit \
+             l’annuaire ; s’il en a un dans un autre dossier de base, le désigner par --home",
             contact.member()
         ),
         Mend::AddSeatOrRecord(seat) => {
