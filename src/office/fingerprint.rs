@@ -40,11 +40,11 @@ impl Fingerprint {
         if whole { Ok(Self(bare)) } else { Err(NotWhole { digits, others }) }
     }
 
-    /// Whether it is that of these two forms.
+    /// Whether it is the one that has these two forms: for the eye, and for the telephone.
     ///
     /// # Errors
     /// [`Differs`].
-    pub fn is_of(&self, (eye, telephone): &(String, String)) -> Result<(), Differs> {
+    pub fn is_of(&self, eye: &str, telephone: &str) -> Result<(), Differs> {
         let (right, group) = match self.0.len() {
             TELEPHONE => (bare(telephone), 5),
             _ => (bare(eye), 4),
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn of_another_it_is_known_which_group_differs_first() {
         let right = (eye(), telephone());
-        let is = |given: &str| Fingerprint::read(given).unwrap().is_of(&right);
+        let is = |given: &str| Fingerprint::read(given).unwrap().is_of(&right.0, &right.1);
         assert_eq!((is(&right.0), is(&right.1)), (Ok(()), Ok(())));
         let other = |text: &str, at: usize| {
             let mut digits: Vec<char> = text.chars().collect();

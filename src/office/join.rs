@@ -54,7 +54,8 @@ impl Invited {
     /// # Errors
     /// [`Differs`].
     pub fn has(&self, given: &Fingerprint) -> Result<(), Differs> {
-        given.is_of(&self.0.fingerprint())
+        let (eye, telephone) = self.0.fingerprint();
+        given.is_of(&eye, &telephone)
     }
 }
 
