@@ -567,9 +567,9 @@ pub struct NotifyArgs {
     /// What kind of message it is
     #[arg(long, value_enum, default_value_t = KindArg::Incident)]
     pub kind: KindArg,
-    /// How far it may go
-    #[arg(long, value_enum, ignore_case = true, default_value_t = TlpArg::AmberStrict)]
-    pub tlp: TlpArg,
+    /// How far it may go; by default amber+strict, and an answer as far as its thread
+    #[arg(long, value_enum, ignore_case = true)]
+    pub tlp: Option<TlpArg>,
     /// How urgent it is
     #[arg(long, value_enum, default_value_t = UrgencyArg::Routine)]
     pub urgency: UrgencyArg,
@@ -597,6 +597,9 @@ pub struct NotifyArgs {
     /// Send to the others, if some of the contacts take no more of your messages now
     #[arg(long)]
     pub skip_full: bool,
+    /// Send it further than its thread: with a weaker label, or to others
+    #[arg(long)]
+    pub yes: bool,
     /// Show what would be sent, to whom, and do not send it
     #[arg(long)]
     pub dry_run: bool,
@@ -1321,7 +1324,7 @@ mod tests {
         let read = |typed: &str| {
             let words = ["liaison", "notify", "at/cert-at", "--title", "x", "--tlp", typed];
             match Cli::try_parse_from(words).map(|cli| cli.command) {
-                Ok(Command::Notify(args)) => Some(args.tlp),
+                Ok(Command::Notify(args)) => args.tlp,
                 _ => None,
             }
         };

@@ -59,10 +59,12 @@ fn notice(inside: Inside, args: &NotifyArgs) -> Notice {
         urgency: args.urgency.into(),
         kind: args.kind.into(),
         inside,
+        label: args.tlp.map(Into::into),
         drill: args.drill.clone(),
         answers: args.reply_to.clone(),
         on_stale: args.stale_directory,
         skip_full: args.skip_full,
+        is_meant: args.yes,
     }
 }
 
@@ -136,7 +138,6 @@ fn object(plan: &Plan, mut object: Value) -> Value {
 fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
     let kind = args.kind.into();
     let mut writing = Writing::new(kind, &args.title, ctx.office.ambient().now());
-    writing = writing.tlp(args.tlp.into());
     if let Some(text) = text(args)? {
         writing = writing.text(&args.language, &text);
     }

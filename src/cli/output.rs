@@ -289,8 +289,11 @@ impl Face for Output {
         if !self.asks {
             return false;
         }
-        let Question::ToTheOthers(why) = question;
-        self.say(self.language.sentence(why));
+        match question {
+            Question::ToTheOthers(why) => self.say(self.language.sentence(why)),
+            // It was told just before.
+            Question::Widens => {}
+        }
         self.agreed(self.language.question(question))
     }
 

@@ -12,4 +12,6 @@ pub use crate::client::unlock::{Asks, NotAsked};
 pub enum Question<'a> {
     /// Whether a message goes to the others, since some of its contacts cannot have it, for this.
     ToTheOthers(&'a ClientError),
+    /// Whether a message is sent that would go further than its thread.
+    Widens,
 }

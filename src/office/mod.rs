@@ -30,6 +30,7 @@ pub mod inbox;
 pub mod index;
 pub mod join;
 pub mod keys;
+pub mod label;
 pub mod later;
 pub mod life;
 pub mod mail;

@@ -21,7 +21,7 @@ use crate::domain::refusal::{self, Amiss, Refusal};
 use crate::domain::relay::addressing::Recipient;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Level, Urgency};
+use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Level, Tlp, Urgency};
 
 pub use crate::client::message::content::{Inside, Writing};
 
@@ -49,6 +49,7 @@ pub fn classified(writing: Writing, code: &str) -> Result<Writing, ClientError> 
 }
 
 /// What is to be sent, and to whom.
+#[derive(Clone, Debug)]
 pub struct Notice {
     /// The contacts, in any order; one that is named twice gets it once.
     pub to: Vec<ContactId>,
@@ -60,6 +61,8 @@ pub struct Notice {
     pub kind: Kind,
     /// What it says.
     pub inside: Inside,
+    /// The label that was asked for; without one an answer has that of its thread.
+    pub label: Option<Tlp>,
     /// Of which exercise it is, if it is a drill.
     pub drill: Option<String>,
     /// What it answers.
@@ -68,6 +71,8 @@ pub struct Notice {
     pub on_stale: bool,
     /// Whether it goes to the others, if some of the contacts take no more.
     pub skip_full: bool,
+    /// Whether it is meant to go further than its thread.
+    pub is_meant: bool,
 }
 
 /// To whom it goes, and whom to call instead.
@@ -188,8 +193,12 @@ impl Office {
             return error.into();
         }
         let error = not_sealed(Sending::Message, error);
-        let planned = Mail::here(self).and_then(|mail| Ok((Plan::of(&mail, notice)?, mail)));
-        match planned {
+        let planned = || -> Result<_, NotNotified> {
+            let mail = Mail::here(self)?;
+            let notice = mail.labelled(notice, answered(&mail, notice)?.as_ref(), false)?;
+            Ok((Plan::of(&mail, &notice)?, mail))
+        };
+        match planned() {
             Ok((plan, mail)) => plan.call(&mail, Why::NotSent, error),
             Err(_) => error.into(),
         }
@@ -198,9 +207,11 @@ impl Office {
 
 impl Mail {
     fn would_notify(&self, notice: &Notice) -> Result<Plan, NotNotified> {
+        let answered = answered(self, notice)?;
+        let notice = &self.labelled(notice, answered.as_ref(), false)?;
         let plan = Plan::of(self, notice)?;
         plan.tell_who_has_none(&self.office);
-        outside(self, notice, &plan)?;
+        outside(self, notice, answered, &plan)?;
         plan.tell_who_has_it(&self.office);
         Ok(plan)
     }
@@ -228,12 +239,14 @@ impl Mail {
 
     /// Seals it on the copy as it is now. Nothing was handed in yet.
     fn seal_and_keep(&self, notice: &Notice) -> Result<Kept, NotNotified> {
+        let answered = answered(self, notice)?;
+        let notice = &self.labelled(notice, answered.as_ref(), true)?;
         let plan = Plan::of(self, notice)?;
         plan.tell_who_has_none(&self.office);
         if plan.to.is_empty() {
             return Err(NotNotified::ToNobody(Box::new(plan)));
         }
-        let outside = outside(self, notice, &plan)?;
+        let outside = outside(self, notice, answered, &plan)?;
         let sealed = self.at_desk(|desk| {
             compose(desk.reader.directory, outside, &notice.inside, desk.sign, desk.ambient)
         })??;
@@ -341,13 +354,22 @@ impl To {
     }
 }
 
-/// What stands on its outside.
-fn outside(mail: &Mail, notice: &Notice, plan: &Plan) -> Result<Outside, NotNotified> {
+/// The message that it answers, if it answers one.
+fn answered(mail: &Mail, notice: &Notice) -> Result<Option<VerifiedHeader>, NotNotified> {
     let answered = notice
         .answers
         .as_ref()
         .map(|at| mail.to_answer(at).map_err(|why| NotNotified::NothingToAnswer(at.clone(), why)));
-    let answered = answered.transpose()?;
+    answered.transpose()
+}
+
+/// What stands on its outside.
+fn outside(
+    mail: &Mail,
+    notice: &Notice,
+    answered: Option<VerifiedHeader>,
+    plan: &Plan,
+) -> Result<Outside, NotNotified> {
     if let (Kind::AllClear, Some(answered)) = (notice.kind, &answered)
         && mail.began_elsewhere(answered)?
     {

@@ -18,7 +18,7 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::state::LaterKind;
-use crate::signed::proto::{Class, Urgency};
+use crate::signed::proto::{Class, Tlp, Urgency};
 
 use super::asked::Question;
 use super::call::{Called, Why};
@@ -169,6 +169,10 @@ pub enum Note {
     Sealed(Called, usize),
     /// An acknowledgement is hoped for within so many seconds.
     HopedFor(Urgency, u32),
+    /// An answer has the strictest label of its thread.
+    LabelOfThread(Tlp),
+    /// A message would go further than its thread.
+    Widens(Widening),
     /// The service takes its time with what is handed in.
     NotTakenYet,
     /// Nothing is sent to a contact that some message was for, and why: it is called.
@@ -201,6 +205,17 @@ pub enum Note {
     },
 }
 
+/// What a message would carry further than its thread says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widening {
+    /// The label that it would have.
+    pub label: Tlp,
+    /// The strictest label of its thread, where this one is weaker.
+    pub thread: Option<Tlp>,
+    /// Contacts to which no message of its thread went, and of which none came.
+    pub outside: Vec<ContactId>,
+}
+
 /// What could not be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unkept {
@@ -229,6 +244,7 @@ impl Note {
                 | Self::HandingIn(_)
                 | Self::Sealed(..)
                 | Self::HopedFor(..)
+                | Self::LabelOfThread(_)
                 | Self::NotTakenYet
                 | Self::SealedAgain(_)
                 | Self::CollectedElsewhere

@@ -10,12 +10,12 @@ use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::office::asked::Question;
 use crate::office::call::Called;
 use crate::office::page::By;
-use crate::office::told::{Note, Unkept, Work};
+use crate::office::told::{Note, Unkept, Widening, Work};
 use crate::signed::proto::Class;
 
 use super::{
     ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, called, class, day, delivered_again, later,
-    left_out, not_acknowledged, not_delivered, not_proven, span, to_do, unverified,
+    left_out, not_acknowledged, not_delivered, not_proven, span, tlp, to_do, unverified,
     urgency as urgency_of, when,
 };
 
@@ -124,6 +124,8 @@ pub fn note(note: &Note) -> String {
             urgency_of(OrLater::Known(*urgency)),
             span(u64::from(*within))
         ),
+        Note::LabelOfThread(label) => format!("labelled {}, as its thread", tlp(*label)),
+        Note::Widens(of) => widens(of),
         Note::NotTakenYet => "handing it in: the service has not taken it yet".to_owned(),
         Note::LeftOut(of, why) => left_out(of, *why),
         Note::SealedAgain(id) => format!("{id} is sealed again, as things are now"),
@@ -163,7 +165,20 @@ pub const fn work(work: Work) -> &'static str {
 pub(super) const fn question(question: &Question<'_>) -> &'static str {
     match question {
         Question::ToTheOthers(_) => "send it to the others now, and to these not? [y/N]",
+        Question::Widens => "send it all the same? [y/N]",
     }
+}
+
+/// How a message goes further than its thread.
+fn widens(of: &Widening) -> String {
+    let label = tlp(of.label);
+    let weaker =
+        of.thread.map(|thread| format!("its thread is {}, and this is {label}", tlp(thread)));
+    let outside: Vec<&ContactId> = of.outside.iter().collect();
+    let outside = (!outside.is_empty()).then(|| {
+        format!("no message of its thread went to {} (this is {label})", refusal::list(&outside))
+    });
+    weaker.into_iter().chain(outside).collect::<Vec<_>>().join("; ")
 }
 
 /// What is said of what was written before, and still waits.

@@ -20,10 +20,12 @@ fn notice(to: &[&str]) -> Notice {
         urgency: Urgency::Routine,
         kind: Kind::Incident,
         inside: notification(10),
+        label: None,
         drill: None,
         answers: None,
         on_stale: false,
         skip_full: false,
+        is_meant: false,
     }
 }
 

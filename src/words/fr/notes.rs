@@ -18,10 +18,10 @@ use crate::domain::state::LaterKind;
 use crate::office::asked::Question;
 use crate::office::call::{Called, Why};
 use crate::office::collect::Unproven;
-use crate::office::told::{Note, Unkept, Work};
+use crate::office::told::{Note, Unkept, Widening, Work};
 use crate::signed::proto::{Class, Text, Urgency};
 use crate::words::calls::both_names;
-use crate::words::{self, day, span, when};
+use crate::words::{self, day, span, tlp, when};
 
 use super::{cause, terms, to_do};
 
@@ -166,6 +166,8 @@ pub(in crate::words) fn note(note: &Note) -> String {
             of_urgency(*urgency),
             lasting(u64::from(*within))
         ),
+        Note::LabelOfThread(label) => format!("étiqueté {}, comme son fil", tlp(*label)),
+        Note::Widens(of) => widens(of),
         Note::NotTakenYet => "remise en cours : le service ne l’a pas encore pris".to_owned(),
         Note::LeftOut(of, why) => left_out(of, *why),
         Note::SealedAgain(id) => {
@@ -226,7 +228,23 @@ pub(in crate::words) const fn work(work: Work) -> &'static str {
 pub(in crate::words) const fn question(question: &Question<'_>) -> &'static str {
     match question {
         Question::ToTheOthers(_) => "l’envoyer aux autres maintenant, et pas à ceux-là ? [o/N]",
+        Question::Widens => "l’envoyer quand même ? [o/N]",
     }
+}
+
+/// How a message goes further than its thread.
+fn widens(of: &Widening) -> String {
+    let label = tlp(of.label);
+    let weaker =
+        of.thread.map(|thread| format!("son fil est {}, et ceci est {label}", tlp(thread)));
+    let outside: Vec<&ContactId> = of.outside.iter().collect();
+    let outside = (!outside.is_empty()).then(|| {
+        format!(
+            "aucun message de son fil n’est allé à {} (ceci est {label})",
+            refusal::list(&outside)
+        )
+    });
+    weaker.into_iter().chain(outside).collect::<Vec<_>>().join(" ; ")
 }
 
 /// What went wrong, and what became of what was to be sent.

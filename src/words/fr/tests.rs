@@ -25,8 +25,8 @@ use crate::domain::state::EntryKind;
 use crate::office::asked::Question;
 use crate::office::call::{Called, Why};
 use crate::office::collect::Unproven;
-use crate::office::told::{Note, Unkept, Work};
-use crate::signed::proto::{Class, Text, Urgency};
+use crate::office::told::{Note, Unkept, Widening, Work};
+use crate::signed::proto::{Class, Text, Tlp, Urgency};
 use crate::tests::reads_well;
 use crate::words::mends::tests::{command, command_lines, samples as mends};
 use crate::words::{Language, mends as english};
@@ -215,6 +215,7 @@ fn what_else_the_screens_say_is_there() {
         differs(&|of| of.work(work).to_owned());
     }
     differs(&|of| of.question(&Question::ToTheOthers(&full())).to_owned());
+    differs(&|of| of.question(&Question::Widens).to_owned());
     for why in [Why::Gone, Why::Listed, Why::WithoutSeats, Why::Full, Why::NotSent, Why::Waits] {
         differs(&|of| of.left_out(&called(), why));
     }
@@ -403,6 +404,12 @@ fn notes() -> Vec<Note> {
         Note::RecordOver { contact: called().contact, expires: 1_800_000_000, now: 1_800_400_000 },
         Note::Sealed(called(), 3),
         Note::HopedFor(Urgency::Priority, 14_400),
+        Note::LabelOfThread(Tlp::Red),
+        Note::Widens(Widening {
+            label: Tlp::Green,
+            thread: Some(Tlp::Red),
+            outside: vec![called().contact],
+        }),
         Note::LeftOut(called(), Why::Listed),
         Note::SealedAgain(id),
         Note::DueNotHandedIn(full()),
