@@ -67,7 +67,7 @@ fn found_anew(ctx: &Context, name: &DirectoryName) -> Result<(), ClientError> {
     let addresses = ctx.office.addresses(name)?;
     let object = json!({ "directory": name.as_str(), "joined": true, "addresses": addresses });
     ctx.out.data(&object, || name.to_string());
-    ctx.out.say(format_args!(
+    ctx.out.suggest(format_args!(
         "The addresses of the service are now {}. This home has joined already: there is nothing \
          more to do; liaison sync shows that the service is found.",
         addresses.join(", ")
