@@ -182,7 +182,10 @@ fn who_follows_is_shown_what_waited_and_what_comes() {
 #[test]
 fn who_follows_for_nobody_ends_and_says_nothing_is_delivered() {
     let world = World::new(vec![Urgency::Routine]);
-    let mut child = Command::new(readme::programs().join("liaison"))
+    // One that stays for ever is ended, with 124.
+    let mut child = Command::new("timeout")
+        .arg("60")
+        .arg(readme::programs().join("liaison"))
         .args(["--home", "at", "--json", "inbox", "list", "--follow"])
         .current_dir(world.path())
         .stdout(Stdio::piped())
